@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* IOMMU groups: may this device be handed to a process at all, and does one hold it now? */
+#ifndef VFIO_GROUP_H
+#define VFIO_GROUP_H
+
+#include "basic/error.h"
+#include "basic/pci-addr.h"
+
+/**
+ * vfio_group_of - IOMMU group of a device
+ *
+ * Return: group number, -EOPNOTSUPP where the host has no IOMMU (with the cure), other -errno.
+ */
+int vfio_group_of(const struct pci_addr *dev, struct error *e) _must_check_;
+
+/**
+ * vfio_group_viable - is every other member of the device's group out of host drivers' hands?
+ *
+ * The kernel's rule: members may be unbound, on a VFIO driver, or be PCI bridges (pcieport).
+ *
+ * Return: 0; -EOPNOTSUPP naming the first member and driver in the way, and the sysfs path that
+ * shows it.
+ */
+int vfio_group_viable(const struct pci_addr *dev, struct error *e) _must_check_;
+
+/**
+ * vfio_group_busy - does some process hold the group open?
+ *
+ * /dev/vfio/N opens once: EBUSY is the kernel's own answer, true also for holders that we did
+ * not start and after our own restart. @ret_pid gets the holder found in /proc, or 0.
+ *
+ * Return: 1 held, 0 free (also where there is no such node: no member on vfio-pci), -errno.
+ */
+int vfio_group_busy(int group, pid_t *ret_pid) _must_check_;
+
+#endif

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Handoff: how a NIC goes from the agent to a VMM, as one message and its fds.
+ *
+ * A SOCK_SEQPACKET unix socket; every message is one struct handoff_msg of fixed size, so there
+ * is no framing to get wrong, and a message of another size or version ends the conversation.
+ * Fds travel by SCM_RIGHTS; how many is fixed by the kind of NIC (handoff_fd_count). The agent
+ * learns who is there by SO_PEERCRED, from the kernel, never from the message.
+ *
+ *   VMM                                agent
+ *    HELLO name            ──►          peer may run that name? which leases has it?
+ *                          ◄──  NIC     once a lease, with its fds; the agent closes its copies
+ *    TAKEN seq             ──►          after each NIC
+ *                          ◄──  READY   that was all there is now; or
+ *                          ◄──  REFUSED errno and text, then the socket closes
+ *
+ * The socket then stays open for NICs that come and go later. Either side treats the other's
+ * messages as hostile: strings are checked for their terminator, numbers for their range, and
+ * fds that weren't announced are closed.
+ */
+#ifndef VFIO_HANDOFF_H
+#define VFIO_HANDOFF_H
+
+#include "basic/error.h"
+#include "basic/parse.h"
+#include "basic/pci-addr.h"
+#include <stdint.h>
+#include <sys/types.h>
+
+#define HANDOFF_SOCKET  "/run/sriovctl/handoff"
+#define HANDOFF_MAGIC   0x564f4952U /* "RIOV" */
+#define HANDOFF_VERSION 1
+#define HANDOFF_FDS_MAX 3
+
+enum handoff_type {
+    HANDOFF_HELLO = 1,
+    HANDOFF_NIC,
+    HANDOFF_TAKEN,
+    HANDOFF_READY,
+    HANDOFF_REFUSED,
+};
+
+enum handoff_kind {
+    HANDOFF_KIND_VF = 1, /* fds: container, group, device */
+    HANDOFF_KIND_VIRTIO, /* fds: tap, vhost-net */
+};
+
+struct handoff_nic {
+    uint32_t kind;       /* enum handoff_kind */
+    uint32_t container;  /* VFs with the same number share one container */
+    uint64_t generation; /* of the lease */
+    uint8_t mac[6];
+    uint8_t reserved[2];
+    char name[VM_NAME_MAX];    /* "eth0/vf0", for messages only */
+    char pci[PCI_ADDR_TEXT]; /* host address of a VF, for messages only; "" for virtio */
+    uint8_t reserved2[4];
+};
+
+struct handoff_msg {
+    uint32_t magic;
+    uint16_t version;
+    uint16_t type; /* enum handoff_type */
+    uint32_t seq;  /* NIC: numbered from 1; TAKEN: which one */
+    int32_t code;  /* REFUSED: negative errno */
+    union {
+        char vm[VM_NAME_MAX];    /* HELLO */
+        struct handoff_nic nic;  /* NIC */
+        char text[480];          /* REFUSED */
+    };
+};
+_Static_assert(sizeof(struct handoff_msg) == 496, "the message has one size for ever");
+
+/* handoff_fd_count - fds that go with a NIC of this kind; -EINVAL if there is no such kind. */
+int handoff_fd_count(uint32_t kind);
+
+/* handoff_listen - bind and listen at @path (a stale socket file is replaced); fd or -errno. */
+int handoff_listen(const char *path, struct error *e) _must_check_;
+
+/* handoff_connect - connect to the agent; fd, or -EHOSTDOWN with the cure. */
+int handoff_connect(const char *path, struct error *e) _must_check_;
+
+/* handoff_msg_init - zeroed message with magic, version, type and seq. */
+void handoff_msg_init(struct handoff_msg *m, enum handoff_type type, uint32_t seq);
+
+/**
+ * handoff_send - send one message with @n_fds fds
+ *
+ * The fds stay the caller's. Return: 0 or negative errno (-EPIPE, without a signal, if the peer
+ * is gone).
+ */
+int handoff_send(int sock, const struct handoff_msg *m, const int *fds, size_t n_fds)
+    _must_check_;
+
+/**
+ * handoff_recv - receive and validate one message
+ * @fds: HANDOFF_FDS_MAX slots; all -1 on failure; on success those that came, close-on-exec and
+ *       owned by the caller: exactly as many as the message's kind calls for
+ *
+ * Return: 0; -ECONNRESET at the end of the conversation; -EPROTO for anything that isn't a valid
+ * message (every fd that came with it has been closed); -EAGAIN on a nonblocking socket.
+ */
+int handoff_recv(int sock, struct handoff_msg *ret, int fds[static HANDOFF_FDS_MAX])
+    _must_check_;
+
+#endif
