@@ -17,7 +17,7 @@ struct kvm {
     int vm;
     size_t run_size;                   /* of a vCPU's kvm_run mapping */
     unsigned long slots[KVM_SLOTS_MAX / (8 * sizeof(long))];
-    struct kvm_irq_routing_entry *routes; /* IOAPIC and PIC pins first, then one an MSI */
+    struct kvm_irq_routing_entry *routes; /* the IOAPIC's pins first, then one an MSI */
     unsigned num_routes;
     unsigned long gsis[KVM_ROUTES_MAX / (8 * sizeof(long))];
     int vfio_dev; /* KVM_DEV_TYPE_VFIO, made on first use; -1 */
@@ -25,7 +25,7 @@ struct kvm {
 
 /**
  * kvm_init - make the VM with in-kernel LAPIC and IOAPIC
- * @kvm_fd: open /dev/kvm; becomes the VM's
+ * @kvm_fd: open /dev/kvm; becomes the VM's on success
  */
 int kvm_init(struct kvm *k, int kvm_fd, struct error *e) _must_check_;
 void kvm_done(struct kvm *k);

@@ -22,7 +22,9 @@ struct loop {
 
 int loop_init(struct loop *l) _must_check_;
 void loop_done(struct loop *l);
-/* The fd stays the caller's, who removes it before closing it. */
+/* The fd stays the caller's, who removes it before closing it. @ready runs in the main thread
+ * without the machine's lock, and takes it where it touches a device. -EPERM where epoll can't
+ * watch such a file (a regular one). */
 int loop_add(struct loop *l, int fd, uint32_t events, void (*ready)(void *opaque, uint32_t events),
              void *opaque) _must_check_;
 void loop_remove(struct loop *l, int fd);

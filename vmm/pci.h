@@ -28,7 +28,8 @@ struct pci_device;
 
 struct pci_device_ops {
     const char *name;
-    /* Optional. Value of [offset, offset+len); NULL: from config[]. len is 1, 2 or 4, aligned. */
+    /* Optional. Value of [offset, offset+len), header included; NULL: from config[]. len is 1, 2
+     * or 4, aligned. */
     uint32_t (*config_read)(struct pci_device *d, unsigned offset, unsigned len);
     /* Optional. Called after the core has applied the write to config[] through writable[] and
      * has remapped BARs; @value is what the guest wrote. */
@@ -47,7 +48,8 @@ struct pci_bar {
     bool is_64bit; /* takes the next BAR's register too */
     bool prefetchable;
     bool mapped;
-    uint64_t gpa; /* where it is mapped */
+    uint64_t gpa;  /* where it is mapped */
+    uint64_t home; /* where the core placed it, and puts it again on reset */
 };
 
 /* Devices embed this as a member and find themselves by CONTAINER_OF. */
@@ -58,9 +60,11 @@ struct pci_device {
     uint8_t config[PCI_CONFIG_SIZE];
     uint8_t writable[PCI_CONFIG_SIZE];
     struct pci_bar bars[PCI_BARS];
+    unsigned caps_end; /* of what pci_add_capability has placed; 0: nothing yet */
 };
 
 struct pci_bus {
+    struct bus *mmio;
     struct pci_device *slots[PCI_SLOTS];
     uint64_t window32_next; /* where the next BAR is placed before the guest starts */
     uint64_t window64_start, window64_end, window64_next;
@@ -80,9 +84,10 @@ void pci_bus_done(struct pci_bus *b);
  *
  * The core makes the BAR registers (type bits and write masks) from @d->bars, then places each:
  * 64-bit prefetchable ones in the 64-bit window, the others below 4 GiB. Decoding stays off until
- * the guest turns it on.
+ * the guest turns it on. COMMAND, cache line size and interrupt line are the core's too: it makes
+ * them writable here and clears them on reset.
  *
- * Return: slot, or -ENOSPC with what is full.
+ * Return: slot, or -ENOSPC with what is full (@d stays the caller's).
  */
 int pci_bus_add(struct pci_bus *b, struct pci_device *d, struct error *e) _must_check_;
 
