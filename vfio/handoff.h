@@ -51,7 +51,7 @@ struct handoff_nic {
     uint64_t generation; /* of the lease */
     uint8_t mac[6];
     uint8_t reserved[2];
-    char name[VM_NAME_MAX];    /* "eth0/vf0", for messages only */
+    char name[VM_NAME_MAX];  /* "eth0/vf0", for messages only */
     char pci[PCI_ADDR_TEXT]; /* host address of a VF, for messages only; "" for virtio */
     uint8_t reserved2[4];
 };
@@ -63,9 +63,9 @@ struct handoff_msg {
     uint32_t seq;  /* NIC: numbered from 1; TAKEN: which one */
     int32_t code;  /* REFUSED: negative errno */
     union {
-        char vm[VM_NAME_MAX];    /* HELLO */
-        struct handoff_nic nic;  /* NIC */
-        char text[480];          /* REFUSED */
+        char vm[VM_NAME_MAX];   /* HELLO */
+        struct handoff_nic nic; /* NIC */
+        char text[480];         /* REFUSED */
     };
 };
 _Static_assert(sizeof(struct handoff_msg) == 496, "the message has one size for ever");
@@ -73,8 +73,25 @@ _Static_assert(sizeof(struct handoff_msg) == 496, "the message has one size for 
 /* handoff_fd_count - fds that go with a NIC of this kind; -EINVAL if there is no such kind. */
 int handoff_fd_count(uint32_t kind);
 
-/* handoff_listen - bind and listen at @path (a stale socket file is replaced); fd or -errno. */
+/**
+ * handoff_listen - bind and listen at @path, where anyone may connect
+ *
+ * A socket that a dead agent left there is replaced, nothing else is.
+ *
+ * Return: close-on-exec fd; -EBUSY if an agent listens there already; -EEXIST if @path is no
+ * socket; another negative errno.
+ */
 int handoff_listen(const char *path, struct error *e) _must_check_;
+
+/**
+ * handoff_peer - who is at the other end, as the kernel knows it (SO_PEERCRED)
+ *
+ * The process that connected, with the user it was then; it may have passed the socket on or
+ * ended since, and its number been reused: decide by @ret_uid, show @ret_pid.
+ *
+ * Return: 0 or negative errno.
+ */
+int handoff_peer(int sock, uid_t *ret_uid, pid_t *ret_pid) _must_check_;
 
 /* handoff_connect - connect to the agent; fd, or -EHOSTDOWN with the cure. */
 int handoff_connect(const char *path, struct error *e) _must_check_;
@@ -88,8 +105,7 @@ void handoff_msg_init(struct handoff_msg *m, enum handoff_type type, uint32_t se
  * The fds stay the caller's. Return: 0 or negative errno (-EPIPE, without a signal, if the peer
  * is gone).
  */
-int handoff_send(int sock, const struct handoff_msg *m, const int *fds, size_t n_fds)
-    _must_check_;
+int handoff_send(int sock, const struct handoff_msg *m, const int *fds, size_t n_fds) _must_check_;
 
 /**
  * handoff_recv - receive and validate one message
@@ -99,7 +115,6 @@ int handoff_send(int sock, const struct handoff_msg *m, const int *fds, size_t n
  * Return: 0; -ECONNRESET at the end of the conversation; -EPROTO for anything that isn't a valid
  * message (every fd that came with it has been closed); -EAGAIN on a nonblocking socket.
  */
-int handoff_recv(int sock, struct handoff_msg *ret, int fds[static HANDOFF_FDS_MAX])
-    _must_check_;
+int handoff_recv(int sock, struct handoff_msg *ret, int fds[static HANDOFF_FDS_MAX]) _must_check_;
 
 #endif

@@ -13,7 +13,10 @@ struct vfio_fds {
     int device;
 };
 
-#define VFIO_FDS_INIT {.container = -1, .group = -1, .device = -1}
+#define VFIO_FDS_INIT                                                                              \
+    {                                                                                              \
+        .container = -1, .group = -1, .device = -1                                                 \
+    }
 
 /**
  * vfio_open - open container, group and device
@@ -27,8 +30,8 @@ struct vfio_fds {
  * Return: 0; -EBUSY if another process holds the group, named if found; -EOPNOTSUPP if the group
  * isn't viable or the host's IOMMU lacks TYPE1v2; another negative errno.
  */
-int vfio_open(const struct pci_addr *dev, int container, struct vfio_fds *ret, struct error *e)
-    _must_check_;
+int vfio_open(const struct pci_addr *dev, int container, struct vfio_fds *ret,
+              struct error *e) _must_check_;
 
 /* Closes in the order device, group, container; each becomes -1. */
 void vfio_fds_done(struct vfio_fds *fds);
