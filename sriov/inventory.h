@@ -10,50 +10,40 @@
 #define SRIOV_INVENTORY_H
 
 #include "basic/pci-addr.h"
+#include "sriov/caps.h"
+#include "sriov/ids.h"
+#include "sriov/interface.h"
 #include "sriov/policy.h"
-#include <net/if.h>
 
 #define DRIVER_NAME 64
-#define DEVICE_NAME 128
 
 struct vf {
     struct pci_addr addr;
-    unsigned index;                     /* N of virtfnN */
-    char driver[DRIVER_NAME];           /* "" where unbound */
-    char driver_override[DRIVER_NAME];  /* "" where unset */
-    char netdev[IFNAMSIZ];              /* host interface of a VF bound to a network driver */
-    int iommu_group;                    /* -1 without an IOMMU; changes across boots: never store it */
-    int numa_node;                      /* -1 unknown */
-    bool can_reset;                     /* has a function-level reset of its own */
-    struct policy policy;               /* as the kernel reports it; set == 0 for non-network PFs */
-};
-
-/* PCI capabilities that decide what can be passed through. Of a PF (sriov, ari) or of the ports
- * above it (acs). */
-struct pci_caps {
-    bool sriov;
-    bool ari;
-    bool acs;
-    unsigned msix_vectors; /* of the function; 0 without MSI-X */
-    unsigned vf_total;     /* TotalVFs in config space; the driver may offer fewer */
-    uint16_t vf_device;    /* device ID of its VFs */
+    unsigned index;                    /* N of virtfnN */
+    char driver[DRIVER_NAME];          /* "" where unbound */
+    char driver_override[DRIVER_NAME]; /* "" where unset */
+    char netdev[IFNAMSIZ];             /* host interface of a VF bound to a network driver */
+    int iommu_group;      /* -1 without an IOMMU; changes across boots: never store it */
+    int numa_node;        /* -1 unknown */
+    bool can_reset;       /* has a function-level reset of its own */
+    struct policy policy; /* as the kernel reports it; set == 0 for non-network PFs */
 };
 
 struct pf {
     struct pci_addr addr;
-    char name[IFNAMSIZ > PCI_ADDR_TEXT ? IFNAMSIZ : PCI_ADDR_TEXT]; /* interface, else address */
-    int ifindex;                                                    /* 0 for non-network PFs */
-    bool link_up;                                                   /* administratively up */
+    char name[INTERFACE_TITLE]; /* interface, else address */
+    int ifindex;                /* 0 for non-network PFs */
+    bool link_up;               /* administratively up */
     char driver[DRIVER_NAME];
-    char vendor[DEVICE_NAME]; /* names, from pci.ids, "" if unknown */
-    char device[DEVICE_NAME];
+    char vendor[IDS_NAME]; /* names, from pci.ids, "" if unknown */
+    char device[IDS_NAME];
     uint32_t class_code; /* e.g. 0x020000 */
     uint16_t vendor_id, device_id;
     int numa_node;
     unsigned total_vfs; /* sriov_totalvfs: what can be asked for */
     bool autoprobe;     /* sriov_drivers_autoprobe */
     struct pci_caps caps;
-    struct vf *vfs; /* by index */
+    struct vf *vfs; /* sorted by index; one that is just going away is left out */
     size_t num_vfs;
 };
 
@@ -62,7 +52,10 @@ struct inventory {
     size_t num_pfs;
 };
 
-#define INVENTORY_INIT {.pfs = NULL, .num_pfs = 0}
+#define INVENTORY_INIT                                                                             \
+    {                                                                                              \
+        .pfs = NULL, .num_pfs = 0                                                                  \
+    }
 
 /**
  * inventory_read - read all PFs (devices with sriov_totalvfs) and their VFs

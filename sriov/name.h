@@ -16,8 +16,8 @@ const char *name_of_vf(const struct pf *pf, const struct vf *vf, char buf[static
  *
  * Return: 0, or -ENODEV naming what was asked and the PFs there are.
  */
-int name_find_pf(const struct inventory *inv, const char *text, struct pf **ret, struct error *e)
-    _must_check_;
+int name_find_pf(const struct inventory *inv, const char *text, struct pf **ret,
+                 struct error *e) _must_check_;
 
 /**
  * name_find_vf - a VF by PF/vfN, PCI address, pci_0000_01_10_0, or vfN where only one PF has it

@@ -25,7 +25,7 @@ int numvfs_write(const struct pci_addr *pf, unsigned count, struct error *e) _mu
  *
  * Return: 0, or -ETIMEDOUT naming the VF that isn't ready.
  */
-int numvfs_wait(const struct pci_addr *pf, unsigned count, unsigned timeout_ms, struct error *e)
-    _must_check_;
+int numvfs_wait(const struct pci_addr *pf, unsigned count, unsigned timeout_ms,
+                struct error *e) _must_check_;
 
 #endif

@@ -3,8 +3,8 @@
  * Policy: what the PF enforces on a VF, in ip-link's own words.
  *
  * A policy is a set of attributes, each with a number as its value. policy_table has one row an
- * attribute; parsing, printing, JSON, lease files, D-Bus and rtnetlink all read that table, so
- * that a new attribute is one row here and one line in vflink.c.
+ * attribute; parsing, printing, JSON, lease files and D-Bus all read that table, so that a new
+ * attribute is one row here and one in vfattr.c, which gives its bytes in rtnetlink.
  */
 #ifndef SRIOV_POLICY_H
 #define SRIOV_POLICY_H
@@ -44,6 +44,7 @@ struct policy_row {
     const char *help;     /* in help, one line; says what a bad value should have been */
     enum policy_kind kind;
     int (*parse)(const char *text, uint64_t *ret);
+    const char *(*refuse)(uint64_t value); /* why nobody may ask for it, else NULL; may be NULL */
     void (*format)(uint64_t value, char text[static POLICY_TEXT]);
 };
 
@@ -69,20 +70,35 @@ int policy_attr_find(const char *name);
  * Return: 0; -ENOENT if there is no such attribute; -EINVAL with the value quoted and the
  * grammar named. @p is untouched on failure.
  */
-int policy_parse_attr(struct policy *p, const char *name, const char *value, struct error *e)
-    _must_check_;
+int policy_parse_attr(struct policy *p, const char *name, const char *value,
+                      struct error *e) _must_check_;
+
+/**
+ * policy_parse_recorded - parse a value as policy_format wrote it
+ *
+ * What a VF had before may be what nobody may ask for: igb reports an all-zero MAC for a VF that
+ * nobody gave one. So this takes zero and multicast addresses; everything else is as strict.
+ *
+ * Return: 0, or -EINVAL with @ret untouched.
+ */
+int policy_parse_recorded(enum policy_attr a, const char *text, uint64_t *ret) _must_check_;
 
 /**
  * policy_check - do the attributes go together?
  *
- * qos and proto need vlan; min_tx_rate may not exceed max_tx_rate.
+ * qos and proto need vlan, and with vlan 0 only their defaults (0, 802.1Q) go; min_tx_rate may
+ * not exceed max_tx_rate.
+ *
+ * Return: 0, or -EINVAL with the cure.
  */
 int policy_check(const struct policy *p, struct error *e) _must_check_;
 
-/* policy_diff - bit mask of the attributes given in @wanted whose value in @actual differs. */
+/* policy_diff - bit mask of the attributes given in @wanted whose value in @actual differs or
+ * isn't known. */
 uint32_t policy_diff(const struct policy *wanted, const struct policy *actual);
 
-/* policy_format - text of one attribute's value, for people and for lease files. */
+/* policy_format - text of one attribute's value, for people and for lease files; "" if it isn't
+ * set. */
 const char *policy_format(const struct policy *p, enum policy_attr a,
                           char text[static POLICY_TEXT]);
 
