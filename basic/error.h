@@ -28,7 +28,10 @@ struct error {
     char text[1024];
 };
 
-#define ERROR_INIT {.code = 0, .text = ""}
+#define ERROR_INIT                                                                                 \
+    {                                                                                              \
+        .code = 0, .text = ""                                                                      \
+    }
 
 /**
  * error_set - record why an operation failed

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "src/agent.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+int agent_init(struct agent *a, const char *state_path, const char *config_dir, struct error *e)
+{
+    _cleanup_close_ int fd = -1;
+    int r;
+
+    *a = (struct agent){.state_dir = -1, .config_dir = config_dir};
+    r = config_load(config_dir, &a->config, e);
+    if (r < 0)
+        return r;
+    if (mkdir(state_path, 0700) < 0 && errno != EEXIST)
+        return error_set(e, -errno, "cannot make %s: %s", state_path, strerror(errno));
+    fd = open(state_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return error_set(e, -errno, "cannot open %s: %s", state_path, strerror(errno));
+    if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+        return error_set(e, -EBUSY, "another sriovd runs on %s: stop it first", state_path);
+    r = lease_boot_id(a->boot_id, e);
+    if (r < 0)
+        return r;
+    pthread_mutex_init(&a->claim, NULL);
+    a->state_dir = TAKE_FD(fd);
+    return 0;
+}
+
+void agent_done(struct agent *a)
+{
+    while (a->gates) {
+        struct gate *g = a->gates;
+
+        a->gates = g->next;
+        pthread_mutex_destroy(&g->lock);
+        free(g);
+    }
+    closep(&a->state_dir);
+}
+
+struct gate *agent_gate(struct agent *a, const struct pci_addr *pf)
+{
+    struct gate *g;
+
+    for (g = a->gates; g; g = g->next)
+        if (pci_addr_eq(&g->pf, pf))
+            return g;
+    g = calloc(1, sizeof(*g));
+    if (!g)
+        return NULL;
+    g->pf = *pf;
+    pthread_mutex_init(&g->lock, NULL);
+    g->next = a->gates;
+    a->gates = g;
+    return g;
+}
+
+int agent_present(struct agent *a, struct present *ret, struct error *e)
+{
+    *ret = (struct present){
+        .state_dir = a->state_dir,
+        .boot_id = a->boot_id,
+        .fallback_bridge = a->config.fallback_bridge,
+    };
+    return present_read(ret, e);
+}

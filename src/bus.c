@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "src/bus.h"
+
+#include "basic/log.h"
+#include "src/request.h"
+#include "src/session.h"
+
+#include <errno.h>
+
+static const struct request_row *find_row(const char *member)
+{
+    for (size_t i = 0; i < request_table_count; i++)
+        if (streq(request_table[i].member, member))
+            return &request_table[i];
+    return NULL;
+}
+
+static int reply_error(sd_bus_message *m, int code, const char *text)
+{
+    return sd_bus_reply_method_errorf(m, error_bus_name(code), "%s", text);
+}
+
+/* Who may: everybody reads, root changes. The bus daemon tells who it is, not the caller. */
+static int check_caller(sd_bus_message *m, const struct request_row *row, struct error *e)
+{
+    sd_bus_creds *creds = NULL;
+    uid_t uid = (uid_t)-1;
+    int r;
+
+    if (!row->changes)
+        return 0;
+    r = sd_bus_query_sender_creds(m, SD_BUS_CREDS_EUID, &creds);
+    if (r >= 0)
+        r = sd_bus_creds_get_euid(creds, &uid);
+    sd_bus_creds_unref(creds);
+    if (r < 0)
+        return error_set(e, -EPERM, "the caller can't be identified: %s", strerror(-r));
+    if (uid != 0)
+        return error_set(e, -EPERM, "user %u may not %s: only root may change the host",
+                         (unsigned)uid, row->member);
+    return 0;
+}
+
+/* The reply to --no-wait: the plan is made and claimed, its steps still run. */
+static void on_told(struct job *j)
+{
+    struct request *q = (struct request *)j;
+
+    q->replied = true;
+    sd_bus_reply_method_return(q->message, "s", q->reply);
+}
+
+static void on_done(struct job *j)
+{
+    struct request *q = (struct request *)j;
+
+    if (q->error.code < 0 && q->row->changes)
+        log_error("%s %s: %s", q->row->member, q->name, q->error.text);
+    if (!q->replied && q->error.code < 0)
+        reply_error(q->message, q->error.code, q->error.text);
+    else if (!q->replied)
+        sd_bus_reply_method_return(q->message, "s", q->reply);
+    request_free(q);
+}
+
+static void do_work(struct job *j)
+{
+    struct request *q = (struct request *)j;
+    int r = q->row->work(q, &q->error);
+
+    /* The code decides; a text that a lower layer left behind on success doesn't. */
+    q->error.code = r;
+}
+
+static int start(struct request *q, sd_bus_message *m, struct error *e)
+{
+    int r = request_parse(q, m, e);
+
+    if (r == 0)
+        r = session_running(q->agent, &q->running, e);
+    if (r < 0)
+        return r;
+    q->message = sd_bus_message_ref(m);
+    r = worker_start(q->agent->worker, &q->job);
+    if (r < 0)
+        return error_set(e, r, "the agent is busy with %d requests: try again", WORKER_JOBS_MAX);
+    return 0;
+}
+
+static int on_method(sd_bus_message *m, void *opaque, sd_bus_error *ret_error _unused_)
+{
+    const struct request_row *row = find_row(sd_bus_message_get_member(m));
+    struct error e = ERROR_INIT;
+    struct request *q;
+    int r;
+
+    if (!row)
+        return reply_error(m, -EINVAL, "no such method");
+    r = check_caller(m, row, &e);
+    if (r < 0)
+        return reply_error(m, r, e.text);
+    q = calloc(1, sizeof(*q));
+    if (!q)
+        return reply_error(m, -ENOMEM, "out of memory");
+    q->row = row;
+    q->agent = opaque;
+    q->job = (struct job){.work = do_work, .done = on_done, .told = on_told};
+    r = start(q, m, &e);
+    if (r < 0) {
+        request_free(q);
+        return reply_error(m, r, e.text);
+    }
+    return 1;
+}
+
+static const sd_bus_vtable vtable[] = {
+    SD_BUS_VTABLE_START(0),
+    SD_BUS_METHOD("List", "", "s", on_method, SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_METHOD("ListVms", "", "s", on_method, SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_METHOD("Show", "s", "s", on_method, SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_METHOD("Enable", "sua{ss}", "s", on_method, SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_METHOD("Assign", "ssa{ss}a{ss}", "s", on_method, SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_METHOD("Release", "sa{ss}", "s", on_method, SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_METHOD("Set", "sa{ss}a{ss}", "s", on_method, SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_VTABLE_END,
+};
+
+int bus_attach(struct agent *a, sd_event *event, sd_bus **ret, struct error *e)
+{
+    sd_bus *bus = NULL;
+    int r = sd_bus_open_system(&bus);
+
+    if (r < 0)
+        return error_set(e, r, "cannot reach the system bus: %s (is dbus running?)", strerror(-r));
+    r = sd_bus_attach_event(bus, event, SD_EVENT_PRIORITY_NORMAL);
+    if (r >= 0)
+        r = sd_bus_add_object_vtable(bus, NULL, BUS_PATH, BUS_INTERFACE, vtable, a);
+    if (r >= 0)
+        r = sd_bus_request_name(bus, BUS_NAME, 0);
+    if (r < 0) {
+        sd_bus_flush_close_unref(bus);
+        return error_set(e, r,
+                         "cannot own " BUS_NAME " on the system bus: %s (is its policy file "
+                         "installed, and no other sriovd running?)",
+                         strerror(-r));
+    }
+    *ret = bus;
+    return 0;
+}

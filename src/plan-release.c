@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "src/netdev.h"
+#include "src/planner-parts.h"
+#include "vfio/bind.h"
+
+#include <errno.h>
+
+static int add_release_vf(struct plan *p, const struct pf *pf, const struct vf *vf,
+                          const struct lease *l)
+{
+    const char *rest = l->before_driver[0] ? l->before_driver : VFIO_DRIVER;
+    /* A lease whose file was damaged doesn't tell what was before: then what is safe. */
+    const struct policy nothing = {.set = 0};
+    const struct policy back =
+        l->before.set ? l->before : planner_complete_policy(&nothing, &vf->policy);
+
+    if (planner_add_vf_step(p, STEP_RESET, &vf->addr, "", "") < 0 ||
+        planner_add_policy(p, pf, vf->index, &back, &vf->policy) < 0)
+        return -ENOMEM;
+    return planner_add_vf_step(p, STEP_BIND, &vf->addr, rest, "");
+}
+
+static int add_release_virtio(struct plan *p, const struct lease *l)
+{
+    struct step *s;
+
+    if (l->parent_is_bridge)
+        return 0;
+    s = plan_add(p, STEP_NO_MACVTAP);
+    if (!s)
+        return -ENOMEM;
+    snprintf(s->ifname, sizeof(s->ifname), NETDEV_MACVTAP_PREFIX "%.11s", l->id);
+    snprintf(s->detail, sizeof(s->detail), "%s", s->ifname);
+    return 0;
+}
+
+static int add_forget(struct plan *p, const struct lease *l)
+{
+    struct step *s = plan_add(p, STEP_FORGET_LEASE);
+
+    if (!s)
+        return -ENOMEM;
+    s->lease = *l;
+    snprintf(s->detail, sizeof(s->detail), "%.63s", l->vm);
+    return 0;
+}
+
+int planner_release(const struct present *now, const struct lease *lease, struct plan *ret,
+                    struct error *e)
+{
+    _cleanup_plan_ struct plan p = PLAN_INIT;
+    struct pf *pf = NULL;
+    const struct vf *vf = NULL;
+    int r;
+
+    if (lease->kind == LEASE_KIND_VF)
+        vf = inventory_find_vf(&now->inv, &lease->vf, &pf);
+    planner_begin(&p, now, "release", vf ? VF_NAME_STR(pf, vf) : lease->id);
+    p.direction = PLAN_FORWARD;
+    p.has_lease = true;
+    p.lease = *lease;
+    r = vf ? planner_check_not_held(p.object, vf, e) : 0;
+    if (r < 0)
+        return r;
+    /* A damaged lease can't be rewritten from what it doesn't say; it is only forgotten, last. */
+    r = lease->boot_id[0] ? planner_add_lease(&p, lease, LEASE_RELEASING, lease) : 0;
+    if (r == 0 && vf)
+        r = add_release_vf(&p, pf, vf, lease);
+    if (r == 0 && lease->kind == LEASE_KIND_VIRTIO)
+        r = add_release_virtio(&p, lease);
+    if (r < 0 || add_forget(&p, lease) < 0)
+        return planner_no_memory(e);
+    *ret = p;
+    p = (struct plan)PLAN_INIT;
+    return 0;
+}

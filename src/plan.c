@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "src/plan.h"
+
+#include "basic/log.h"
+
+#include <errno.h>
+
+void plan_done(struct plan *p)
+{
+    free(p->steps);
+    *p = (struct plan)PLAN_INIT;
+}
+
+struct step *plan_add(struct plan *p, enum step_type type)
+{
+    struct step *steps = realloc(p->steps, (p->num_steps + 1) * sizeof(*steps));
+    struct step *s;
+
+    if (!steps)
+        return NULL;
+    p->steps = steps;
+    s = &steps[p->num_steps++];
+    *s = (struct step){.type = type, .state = STEP_PLANNED, .state_dir = p->state_dir};
+    snprintf(s->object, sizeof(s->object), "%s", p->object);
+    return s;
+}
+
+void plan_look(struct plan *p)
+{
+    for (size_t i = 0; i < p->num_steps; i++)
+        step_look(&p->steps[i]);
+}
+
+bool plan_changed(const struct plan *p)
+{
+    for (size_t i = 0; i < p->num_steps; i++)
+        if (p->steps[i].state == STEP_DONE)
+            return true;
+    return false;
+}
+
+static void quarantine(struct plan *p, struct error *e)
+{
+    struct error why = ERROR_INIT;
+
+    if (!p->has_lease)
+        return;
+    p->lease.phase = LEASE_QUARANTINED;
+    snprintf(p->lease.reason, sizeof(p->lease.reason), "%.*s", (int)sizeof(p->lease.reason) - 1,
+             e->text);
+    for (char *c = p->lease.reason; *c; c++)
+        if (*c == '\n')
+            *c = ' ';
+    if (lease_save(p->state_dir, &p->lease, &why) < 0)
+        log_error("cannot record that %s is quarantined: %s", p->object, why.text);
+    error_prefix(e, "%s is quarantined: nobody gets it until 'sriovctl release %s' succeeds",
+                 p->object, p->object);
+}
+
+static void go_back(struct plan *p, struct error *e)
+{
+    bool stuck = false;
+
+    for (size_t i = p->num_steps; i-- > 0;) {
+        struct error why = ERROR_INIT;
+        /* The lease of what can't be undone must stay: it is what blocks the VF. */
+        const bool keep = stuck && p->steps[i].type == STEP_LEASE;
+
+        if (keep || step_undo(&p->steps[i], &why) == 0)
+            continue;
+        stuck = true;
+        log_error("cannot undo %s of %s: %s", step_name(&p->steps[i]), p->object, why.text);
+    }
+    if (stuck)
+        quarantine(p, e);
+}
+
+int plan_run(struct plan *p, struct error *e)
+{
+    for (size_t i = 0; i < p->num_steps; i++) {
+        int r = step_run(&p->steps[i], e);
+
+        if (r == 0)
+            continue;
+        if (p->direction == PLAN_BACK)
+            go_back(p, e);
+        else
+            quarantine(p, e);
+        return r;
+    }
+    return 0;
+}

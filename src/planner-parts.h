@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the planners of several verbs share (plan-enable.c, plan-assign.c, ...). */
+#ifndef SRC_PLANNER_PARTS_H
+#define SRC_PLANNER_PARTS_H
+
+#include "src/planner.h"
+
+/* planner_begin - start an empty plan. */
+void planner_begin(struct plan *p, const struct present *now, const char *verb, const char *object);
+
+/* planner_no_memory - what all of them return when an add fails. */
+int planner_no_memory(struct error *e);
+
+/* Each adds one step (planner_add_policy one a message) and returns 0 or -ENOMEM. */
+int planner_add_pf_step(struct plan *p, enum step_type type, const struct pf *pf);
+int planner_add_pf_up(struct plan *p, const struct pf *pf);
+int planner_add_lease(struct plan *p, const struct lease *l, enum lease_phase phase,
+                      const struct lease *before);
+int planner_add_vf_step(struct plan *p, enum step_type type, const struct pci_addr *vf,
+                        const char *driver, const char *driver_before);
+int planner_add_policy(struct plan *p, const struct pf *pf, unsigned vf,
+                       const struct policy *wanted, const struct policy *actual);
+
+/* planner_complete_policy - @asked, and safe values for what it leaves open and @actual shows. */
+struct policy planner_complete_policy(const struct policy *asked, const struct policy *actual);
+
+/* planner_check_mac_free - -EEXIST if a lease but @id's, or another VF, has this MAC. */
+int planner_check_mac_free(const struct present *now, uint64_t mac, const char *id,
+                           struct error *e);
+
+/* planner_check_not_held - -EBUSY, with the process, while one holds the VF open. */
+int planner_check_not_held(const char *name, const struct vf *vf, struct error *e);
+
+/* The steps of an assignment whose lease is made: for a new one, for one that was cut short, and
+ * (with the lease ASSIGNED already) for looking after one. */
+int planner_finish_assign(const struct present *now, const struct pf *pf, const struct vf *vf,
+                          const struct lease *l, const struct lease *before, struct plan *ret,
+                          struct error *e);
+int planner_finish_virtio(const struct present *now, const struct lease *l, struct plan *ret,
+                          struct error *e);
+
+#endif

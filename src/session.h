@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Sessions: the VMMs that are connected, and handing them their NICs.
+ *
+ *   accepted ──HELLO──► handing over (worker thread) ──READY──► running ──end of file──► gone
+ *       └───────────────────────┴── refused: the VMM is told why and the socket closes
+ *
+ * In `handing over` the session belongs to its job's thread, which opens the VFIO fds of each
+ * lease, sends them and closes its own copies before the next; the agent holds none afterwards.
+ * In all other states it belongs to the main thread. A VM's name is taken from HELLO on, so that
+ * two VMMs never run one VM.
+ */
+#ifndef SRC_SESSION_H
+#define SRC_SESSION_H
+
+#include "src/agent.h"
+#include "src/describe.h"
+
+/* session_listen - accept VMMs at @path. */
+int session_listen(struct agent *a, sd_event *event, const char *path,
+                   struct error *e) _must_check_;
+
+/* session_close_all - when the agent ends; VMMs run on. */
+void session_close_all(struct agent *a);
+
+/* session_running - the VMs that have a VMM now; the caller frees @ret->items. */
+int session_running(const struct agent *a, struct running_list *ret, struct error *e) _must_check_;
+
+#endif
