@@ -196,6 +196,7 @@ lab_build() {
         exec {lab_build_lock}>"$dir/lock"
         flock "$lab_build_lock"
     fi
+    # shellcheck disable=SC2016 # expanded in the root
     in_root bash -euc '
         options=$1 flavour=$2
         shift 2

@@ -34,7 +34,7 @@ defer() {
 
 run_deferred() {
     local command
-    set +e
+    set +eE
     for command in "${deferred[@]}"; do
         eval "$command"
     done
@@ -48,7 +48,7 @@ run() {
     "$@" >"$out" 2>"$out.err" </dev/null || status=$?
     output=$(cat "$out" "$out.err")
     rm -f "$out" "$out.err"
-    printf '+ %s\n' "$*"
+    printf '+%s\n' "$(printf ' %q' "$@")"
     printf '%s\n' "$output" "= $status"
 }
 
@@ -136,10 +136,12 @@ guest() {
 }
 
 # wire checks: $wire is the decoded capture (tcpdump -nne), a packet a line.
+# shellcheck disable=SC2154 # set by the harness
 expect_wire() {
     grep -Eq -- "$1" "$wire" || fail "no packet matches \"$1\""
 }
 
+# shellcheck disable=SC2154
 refuse_wire() {
     ! grep -Eq -m1 -- "$1" "$wire" || fail "a packet matches \"$1\": $(grep -E -m1 -- "$1" "$wire")"
 }
