@@ -15,7 +15,7 @@ void log_init(const char *program)
 }
 
 /* A line may quote hostile text: control characters never reach a terminal. */
-static void log_line(int priority, const char *fmt, va_list ap)
+static void _printf_(2, 0) log_line(int priority, const char *fmt, va_list ap)
 {
     char text[2048];
 
