@@ -100,7 +100,7 @@ static int write_synced(int dirfd, const char *name, const void *data, size_t si
 
 int file_replace(int dirfd, const char *name, const void *data, size_t size)
 {
-    char fresh[NAME_MAX];
+    char fresh[NAME_MAX + 1];
     int r;
 
     if (snprintf(fresh, sizeof(fresh), "%s.new", name) >= (int)sizeof(fresh))

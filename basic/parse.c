@@ -16,7 +16,8 @@ int parse_u64(const char *text, uint64_t min, uint64_t max, uint64_t *ret)
         return -EINVAL;
     errno = 0;
     value = strtoull(digits, &end, hex ? 16 : 10);
-    if (*end)
+    /* In base 16 it takes an 0x of its own: a second one, here. */
+    if (*end || (hex && tolower((unsigned char)digits[1]) == 'x'))
         return -EINVAL;
     if (errno == ERANGE || value < min || value > max)
         return -ERANGE;

@@ -38,22 +38,25 @@ static int add_area(struct vfio_region *r, uint64_t offset, uint64_t size)
 /* The listed areas; the whole region where the kernel lists none. */
 static int parse_areas(const void *info, size_t size, uint32_t caps, struct vfio_region *r)
 {
-    const struct vfio_region_info_cap_sparse_mmap *sparse;
+    struct vfio_region_info_cap_sparse_mmap sparse;
+    struct vfio_region_sparse_mmap_area area;
     const void *cap;
     size_t room;
-    int found = vfio_info_cap(info, size, caps, VFIO_REGION_INFO_CAP_SPARSE_MMAP, sizeof(*sparse),
+    int found = vfio_info_cap(info, size, caps, VFIO_REGION_INFO_CAP_SPARSE_MMAP, sizeof(sparse),
                               &cap, &room);
 
     if (found < 0)
         return found;
     if (!found)
         return add_area(r, 0, r->size);
-    sparse = cap;
-    if (sparse->nr_areas > (room - sizeof(*sparse)) / sizeof(sparse->areas[0]))
+    memcpy(&sparse, cap, sizeof(sparse));
+    if (sparse.nr_areas > (room - sizeof(sparse)) / sizeof(area))
         return -EPROTO;
-    for (uint32_t i = 0; i < sparse->nr_areas; i++) {
-        const int err = add_area(r, sparse->areas[i].offset, sparse->areas[i].size);
+    for (uint32_t i = 0; i < sparse.nr_areas; i++) {
+        int err;
 
+        memcpy(&area, (const char *)cap + sizeof(sparse) + i * sizeof(area), sizeof(area));
+        err = add_area(r, area.offset, area.size);
         if (err < 0)
             return err;
     }

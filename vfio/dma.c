@@ -14,10 +14,11 @@
 
 static int parse_ranges(const void *info, size_t size, uint32_t caps, struct vfio_dma_info *d)
 {
-    const struct vfio_iommu_type1_info_cap_iova_range *list;
+    struct vfio_iommu_type1_info_cap_iova_range list;
+    struct vfio_iova_range range;
     const void *cap;
     size_t room;
-    int found = vfio_info_cap(info, size, caps, VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE, sizeof(*list),
+    int found = vfio_info_cap(info, size, caps, VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE, sizeof(list),
                               &cap, &room);
 
     if (found < 0)
@@ -26,17 +27,16 @@ static int parse_ranges(const void *info, size_t size, uint32_t caps, struct vfi
         d->ranges[d->num_ranges++] = (struct vfio_dma_range){.start = 0, .end = UINT64_MAX};
         return 0;
     }
-    list = cap;
-    if (list->nr_iovas > ELEMENTSOF(d->ranges) ||
-        list->nr_iovas > (room - sizeof(*list)) / sizeof(list->iova_ranges[0]))
+    memcpy(&list, cap, sizeof(list));
+    if (list.nr_iovas > ELEMENTSOF(d->ranges) ||
+        list.nr_iovas > (room - sizeof(list)) / sizeof(range))
         return -EPROTO;
-    for (uint32_t i = 0; i < list->nr_iovas; i++) {
-        const struct vfio_iova_range *from = &list->iova_ranges[i];
-
-        if (from->start > from->end)
+    for (uint32_t i = 0; i < list.nr_iovas; i++) {
+        memcpy(&range, (const char *)cap + sizeof(list) + i * sizeof(range), sizeof(range));
+        if (range.start > range.end)
             return -EPROTO;
         d->ranges[d->num_ranges++] =
-            (struct vfio_dma_range){.start = from->start, .end = from->end};
+            (struct vfio_dma_range){.start = range.start, .end = range.end};
     }
     return 0;
 }

@@ -42,7 +42,7 @@ int vfio_info_cap(const void *info, size_t size, uint32_t offset, uint16_t id, s
 
     /* A chain without a loop has no more links than headers fit. */
     for (size_t left = size / sizeof(header); offset != 0; left--) {
-        if (left == 0 || offset % sizeof(uint64_t) || size < sizeof(header) ||
+        if (left == 0 || offset % sizeof(uint32_t) || size < sizeof(header) ||
             offset > size - sizeof(header))
             return -EPROTO;
         memcpy(&header, (const char *)info + offset, sizeof(header));

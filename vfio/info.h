@@ -28,7 +28,8 @@ int vfio_info_get(int fd, unsigned long request, const void *ask, size_t base, v
  * @info: the answer, @size bytes long
  * @offset: where its chain starts (its cap_offset); 0: there is none
  * @min: bytes that this kind has at least, header included
- * @ret: receives a pointer into @info, eight-byte aligned if @info is
+ * @ret: receives a pointer into @info, aligned to four bytes only: kernels before 6.6 put
+ *       structures with 64-bit members behind ones of odd size, so copy out what is there
  * @ret_room: receives how many bytes are valid there, at least @min
  *
  * Return: 1 found, 0 not there, -EPROTO for a chain that loops, leaves the answer, is misaligned
