@@ -18,10 +18,11 @@ static unsigned naps;
 static int reset_errors[16]; /* of successive resets; 0: it worked */
 static unsigned resets;
 static int set_irqs_result; /* what SET_IRQS returns, or -errno */
-static struct {
+static union {
     struct vfio_irq_set set;
-    int fds[VFIO_IRQ_VECTORS_MAX];
+    int words[sizeof(struct vfio_irq_set) / sizeof(int) + VFIO_IRQ_VECTORS_MAX];
 } seen;
+static const int *const seen_fds = seen.words + sizeof(struct vfio_irq_set) / sizeof(int);
 
 int __wrap_ioctl(int fd, unsigned long request, void *argument);
 int __wrap_nanosleep(const struct timespec *duration, struct timespec *rem);
@@ -246,8 +247,8 @@ static void test_irqs(void **state _unused_)
     assert_int_equal(seen.set.index, VFIO_PCI_MSIX_IRQ_INDEX);
     assert_int_equal(seen.set.start, 1);
     assert_int_equal(seen.set.count, 2);
-    assert_int_equal(seen.fds[0], 8);
-    assert_int_equal(seen.fds[1], -1);
+    assert_int_equal(seen_fds[0], 8);
+    assert_int_equal(seen_fds[1], -1);
     assert_int_equal(vfio_irq_arm(5, 2, 0, many, VFIO_IRQ_VECTORS_MAX), 0);
     assert_int_equal(vfio_irq_arm(5, 2, 1, many, VFIO_IRQ_VECTORS_MAX), -EINVAL);
     assert_int_equal(vfio_irq_arm(5, 2, 0xffffffff, fds, 2), -EINVAL);
