@@ -170,7 +170,7 @@ static void test_check(void **state _unused_)
 
 static void test_diff(void **state _unused_)
 {
-    const struct policy wanted = POLICY("vlan", "100", "trust", "on", "qos", "2");
+    const struct policy wanted = POLICY("vlan", "100", "trust", "on", "qos", "0");
     const struct policy actual = POLICY("vlan", "100", "trust", "off", "spoofchk", "on");
 
     assert_int_equal(policy_diff(&wanted, &wanted), 0);

@@ -118,6 +118,7 @@ static void test_what_the_driver_cannot_tell(void **state _unused_)
         uint32_t set;
     } rows[] = {
         {IFLA_VF_TRUST, {0, UINT32_MAX}, 0},
+        {IFLA_VF_TRUST, {0, 2}, 0},
         {IFLA_VF_TRUST, {0, 0}, 1U << POLICY_TRUST},
         {IFLA_VF_SPOOFCHK, {0, UINT32_MAX}, 0},
         {IFLA_VF_SPOOFCHK, {0, 1}, 1U << POLICY_SPOOFCHK},
