@@ -94,16 +94,14 @@ static int print_exit_statuses(void)
 
 static int help_all(void)
 {
-    _cleanup_table_ struct table t = TABLE_INIT;
-    int r = 0;
+    int r;
 
     printf("sriovctl gives SR-IOV virtual functions to virtual machines.\n\n");
     verb_help_usage(stdout, NULL);
-    for (size_t i = 0; r == 0 && i < verb_count; i++)
-        r = add_row(&t, VERB_SYNOPSIS_STR(&verb_table[i]), verb_table[i].help);
-    print_section("Verbs:", &t);
-    if (r == 0)
-        r = print_policy();
+    printf("\nVerbs:\n");
+    for (size_t i = 0; i < verb_count; i++)
+        printf("  %s\n        %s\n", VERB_SYNOPSIS_STR(&verb_table[i]), verb_table[i].help);
+    r = print_policy();
     if (r == 0)
         r = print_options(UINT32_MAX);
     return r == 0 ? print_exit_statuses() : r;
