@@ -125,6 +125,9 @@ static int create_vm(struct kvm *k, struct error *e)
     if (ioctl(k->vm, KVM_CREATE_IRQCHIP, 0) < 0)
         return error_set(e, -errno, "/dev/kvm: cannot create the interrupt controllers: %s",
                          strerror(errno));
+    k->ioapic.chip_id = KVM_IRQCHIP_IOAPIC;
+    if (ioctl(k->vm, KVM_GET_IRQCHIP, &k->ioapic) < 0)
+        return error_set(e, -errno, "/dev/kvm: cannot read the IOAPIC: %s", strerror(errno));
     r = init_routing(k);
     if (r < 0)
         return error_set(e, r, "/dev/kvm: cannot route interrupts: %s", strerror(-r));
@@ -154,6 +157,11 @@ void kvm_done(struct kvm *k)
     closep(&k->fd);
     free(TAKE_PTR(k->routes));
     k->num_routes = 0;
+}
+
+int kvm_reset_ioapic(struct kvm *k)
+{
+    return ioctl(k->vm, KVM_SET_IRQCHIP, &k->ioapic) < 0 ? -errno : 0;
 }
 
 int kvm_slot_add(struct kvm *k, uint64_t gpa, uint64_t size, void *hva, uint32_t flags)

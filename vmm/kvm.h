@@ -15,12 +15,13 @@
 struct kvm {
     int fd; /* /dev/kvm */
     int vm;
-    size_t run_size;                   /* of a vCPU's kvm_run mapping */
+    size_t run_size; /* of a vCPU's kvm_run mapping */
     unsigned long slots[KVM_SLOTS_MAX / (8 * sizeof(long))];
     struct kvm_irq_routing_entry *routes; /* the IOAPIC's pins first, then one an MSI */
     unsigned num_routes;
     unsigned long gsis[KVM_ROUTES_MAX / (8 * sizeof(long))];
-    int vfio_dev; /* KVM_DEV_TYPE_VFIO, made on first use; -1 */
+    struct kvm_irqchip ioapic; /* as KVM made it, to reset to */
+    int vfio_dev;              /* KVM_DEV_TYPE_VFIO, made on first use; -1 */
 };
 
 /**
@@ -30,9 +31,12 @@ struct kvm {
 int kvm_init(struct kvm *k, int kvm_fd, struct error *e) _must_check_;
 void kvm_done(struct kvm *k);
 
+/* kvm_reset_ioapic - back to the state after power-on. */
+int kvm_reset_ioapic(struct kvm *k) _must_check_;
+
 /* kvm_slot_add - map [gpa, gpa+size) to @hva; slot number or -errno. @flags: KVM_MEM_*. */
-int kvm_slot_add(struct kvm *k, uint64_t gpa, uint64_t size, void *hva, uint32_t flags)
-    _must_check_;
+int kvm_slot_add(struct kvm *k, uint64_t gpa, uint64_t size, void *hva,
+                 uint32_t flags) _must_check_;
 void kvm_slot_remove(struct kvm *k, int slot);
 
 /* kvm_msi_alloc - a GSI for one MSI message; GSI, or -ENOSPC when all routes are taken. */
