@@ -86,14 +86,20 @@ void msix_done(struct msix *x)
     x->num_vectors = 0;
 }
 
-/* What is pending when the function is disabled is lost, as in hardware. */
-static void vector_forget(struct msix_vector *v)
+/* No longer pending. */
+static void vector_drain(struct msix_vector *v)
 {
     uint64_t count;
 
-    v->armed = false;
     if (v->eventfd >= 0 && read(v->eventfd, &count, sizeof(count)) < 0)
-        return; /* nothing was pending */
+        return; /* EAGAIN: it wasn't */
+}
+
+/* What is pending when the function is disabled is lost, as in hardware. */
+static void vector_forget(struct msix_vector *v)
+{
+    v->armed = false;
+    vector_drain(v);
 }
 
 static void set_enabled(struct msix *x, bool enabled)
@@ -161,6 +167,9 @@ static int vector_attach(struct msix *x, unsigned vector)
         if (r < 0)
             return r;
         v->routed = true;
+        /* KVM delivers what is pending, but leaves the count. What comes from now on it takes
+         * itself, so nothing is lost here. */
+        vector_drain(v);
     }
     if (!v->armed && x->ops->armed) {
         r = x->ops->armed(x->opaque, vector, v->eventfd);
