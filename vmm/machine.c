@@ -247,6 +247,19 @@ static int init_console(struct machine *m, struct error *e)
     return console_attach(m->console, &wiring, e);
 }
 
+/* SIGTERM and its like end the machine as the user's wish. */
+static int watch_signals(struct machine *m)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    m->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    return m->signals < 0 ? -errno : loop_add(&m->loop, m->signals, EPOLLIN, on_signal, m);
+}
+
 /* All that only memory or file descriptors can be lacking for. */
 static int init_basics(struct machine *m, struct error *e)
 {
@@ -262,6 +275,8 @@ static int init_basics(struct machine *m, struct error *e)
         r = -EMFILE;
     if (r == 0)
         r = loop_add(&m->loop, m->wake, EPOLLIN, on_wake, m);
+    if (r == 0)
+        r = watch_signals(m);
     return r < 0 ? error_set(e, r, "cannot make the machine: %s", strerror(-r)) : 0;
 }
 
@@ -360,6 +375,7 @@ int machine_init(struct machine *m, const struct machine_config *config, int kvm
         .console = console,
         .serial_irq = -1,
         .config = *config,
+        .signals = -1,
         .wake = -1,
         .paused = true,
     };
@@ -380,41 +396,19 @@ int machine_start(struct machine *m, struct error *e)
 
     for (unsigned i = 0; r == 0 && i < m->num_vcpus; i++)
         r = vcpu_start(&m->vcpus[i], e);
+    /* Until they have parked: a thread's first steps are calls the sandbox refuses. */
+    pause_vcpus(m);
     return r;
-}
-
-static int watch_signals(struct machine *m, int *ret_fd)
-{
-    _cleanup_close_ int fd = -1;
-    sigset_t set;
-    int r;
-
-    sigemptyset(&set);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGHUP);
-    fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-    if (fd < 0)
-        return -errno;
-    r = loop_add(&m->loop, fd, EPOLLIN, on_signal, m);
-    if (r < 0)
-        return r;
-    *ret_fd = TAKE_FD(fd);
-    return 0;
 }
 
 int machine_run(struct machine *m, struct error *e)
 {
-    _cleanup_close_ int signals = -1;
-    int r = watch_signals(m, &signals);
+    int r;
 
-    if (r < 0)
-        return error_set(e, r, "cannot watch for signals: %s", strerror(-r));
     m->outcome = e;
     resume_vcpus(m);
     r = loop_run(&m->loop);
     pause_vcpus(m);
-    loop_remove(&m->loop, signals);
     return r < 0 ? error_set(e, r, "event loop: %s", strerror(-r)) : m->result;
 }
 
@@ -435,5 +429,6 @@ void machine_done(struct machine *m)
     memory_done(&m->memory);
     loop_done(&m->loop);
     free(TAKE_PTR(m->serial));
+    closep(&m->signals);
     closep(&m->wake);
 }

@@ -71,6 +71,7 @@ struct machine {
     atomic_int request; /* enum machine_request: the first since the last reset */
     char reason[160];   /* of the request; written by who made it */
     int wake;           /* eventfd: there is a request; -1 */
+    int signals;        /* signalfd of what ends the machine; -1 */
 
     atomic_bool paused;     /* vCPUs park instead of entering the guest */
     bool ending;            /* and then end; under lock, as are: */
