@@ -109,6 +109,13 @@ static int refuse_if_held(const struct pci_addr *dev, struct error *e)
         return error_set(e, r, "/dev/vfio/%d of %s: %s", group, PCI_ADDR_STR(dev), strerror(-r));
     if (r == 0)
         return 0;
+    /* A mapping of its BARs holds the group too, and shows in no process's fds. */
+    if (pid == 0)
+        return error_set(
+            e, -EBUSY,
+            "%s is in use: a process has /dev/vfio/%d open, or the device mapped: stop "
+            "it before its driver is changed",
+            PCI_ADDR_STR(dev), group);
     return error_set(e, -EBUSY,
                      "%s is in use: process %d has /dev/vfio/%d open: stop it before its driver is "
                      "changed",

@@ -26,7 +26,8 @@
 int bind_driver(const struct pci_addr *dev, const char *driver, struct error *e) _must_check_;
 
 /* bind_none - unbind from whatever driver; unbound already is success. Refuses (-EBUSY) a PF
- * that has VFs: its driver would destroy them. */
+ * that has VFs: its driver would destroy them; and a device whose group a process holds: the
+ * kernel would wait for it, unkillably. bind_driver refuses them too. */
 int bind_none(const struct pci_addr *dev, struct error *e) _must_check_;
 
 /* bind_is - is it bound to @driver ("" for none), with no override left? 1, 0 or -errno. */

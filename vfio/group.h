@@ -27,7 +27,8 @@ int vfio_group_viable(const struct pci_addr *dev, struct error *e) _must_check_;
  * vfio_group_busy - does some process hold the group open?
  *
  * /dev/vfio/N opens once: EBUSY is the kernel's own answer, true also for holders that we did
- * not start and after our own restart. @ret_pid gets the holder found in /proc, or 0.
+ * not start and after our own restart. @ret_pid gets the holder found in /proc, or 0: a group is
+ * held by mappings of its devices too, after their fds are closed.
  *
  * Return: 1 held, 0 free (also where there is no such node: no member on vfio-pci), -errno.
  */

@@ -243,7 +243,7 @@ static void test_held_group_is_left_alone(void **state _unused_)
     fake_sys_pci(VF, 7, "vfio-pci", "0x020000\n");
     kernel.group_held = true;
     assert_int_equal(bind_none(&vf, &e), -EBUSY);
-    assert_text_has(e.text, "/dev/vfio/7");
+    assert_text_has(e.text, "a process has /dev/vfio/7 open");
     assert_int_equal(bind_is(&vf, "vfio-pci"), 1);
 }
 
