@@ -58,6 +58,13 @@ static int bus_failed(const sd_bus_error *error, int r, struct error *e)
     return error_set(e, -EIO, "the agent (sriovd) can't be asked: %s", text);
 }
 
+/* Did nobody answer in time? sd-bus has the same errno for NoReply, which is an answer: the bus
+ * sends it for an agent that has gone. */
+static bool timed_out(const sd_bus_error *error, int r)
+{
+    return r == -ETIMEDOUT && !sd_bus_error_has_name(error, SD_BUS_ERROR_NO_REPLY);
+}
+
 /* sd_bus_call waits for the bus's greeting without a limit of its own; this waits with one. */
 static int wait_ready(sd_bus *bus, uint64_t deadline)
 {
@@ -187,12 +194,12 @@ int agent_client_call(struct sd_bus *bus, const struct agent_call *call, struct 
     if (r < 0)
         return error_set(e, r, "can't make the call %s: %s", call->method, strerror(-r));
     r = sd_bus_call(bus, m, call->timeout_s * MICROSECONDS, &error, &reply);
-    if (r == -ETIMEDOUT && call->options)
+    if (timed_out(&error, r) && call->options)
         return error_set(e, r,
                          "%s: no answer within %u s; the operation goes on in the agent: see "
                          "'sriovctl list', or give it longer with --timeout",
                          call->object, call->timeout_s);
-    if (r == -ETIMEDOUT)
+    if (timed_out(&error, r))
         return error_set(e, r, "the agent doesn't answer within %u s: systemctl status sriovd",
                          call->timeout_s);
     if (r < 0)
