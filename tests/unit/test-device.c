@@ -173,7 +173,7 @@ static void test_hostile_regions(void **state _unused_)
     assert_int_equal(parse(&(struct vfio_region){0}), 0);
 
     reset_answer(VFIO_REGION_INFO_FLAG_CAPS);
-    answer.info.cap_offset = 8; /* inside the fixed structure */
+    answer.info.cap_offset = 16; /* inside the fixed structure */
     assert_int_equal(parse(&r), -EPROTO);
     reset_answer(0);
     answer.info.offset = INT64_MAX;
