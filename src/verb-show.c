@@ -72,20 +72,28 @@ static int print_objects(struct json_object *array, unsigned flags, int indent)
     return r;
 }
 
-static int print_array(const char *key, struct json_object *array, unsigned flags, int indent)
+static json_object *first_of(struct json_object *array)
 {
-    struct json_object *first =
-        answer_length(array) > 0 ? json_object_array_get_idx(array, 0) : NULL;
+    return answer_length(array) > 0 ? json_object_array_get_idx(array, 0) : NULL;
+}
+
+/* Does it stand below its key, or beside it? */
+static bool is_block(struct json_object *value)
+{
+    return json_object_is_type(value, json_type_object) ||
+           (json_object_is_type(value, json_type_array) &&
+            json_object_is_type(first_of(value), json_type_object));
+}
+
+static int print_table(const char *key, struct json_object *array, unsigned flags, int indent)
+{
     _cleanup_table_ struct table t = TABLE_INIT;
     int r;
 
-    if (!json_object_is_type(first, json_type_object))
-        return print_text(first ? json_object_get_string(array) : NULL);
-    putchar('\n');
     if (!streq(key, "vfs"))
-        return print_objects(array, flags, indent + INDENT);
+        return print_objects(array, flags, indent);
     r = verb_list_add_vfs(&t, array);
-    table_print(&t, stdout, flags, indent + INDENT);
+    table_print(&t, stdout, flags, indent);
     return r;
 }
 
@@ -97,7 +105,7 @@ static size_t key_width(struct json_object *object)
     {
         const size_t n = strlen(key) + strlen(": ");
 
-        if (answer_is_scalar(value) && n > width)
+        if (!is_block(value) && n > width)
             width = n < HEADING ? n : HEADING;
     }
     return width;
@@ -113,14 +121,15 @@ static int print_object(struct json_object *object, unsigned flags, int indent)
     json_object_object_foreach(object, key, value)
     {
         snprintf(shown, sizeof(shown), "%s:", key);
-        printf("%*s%-*s", indent, "", width, terminal_clean(shown));
-        if (json_object_is_type(value, json_type_object)) {
-            putchar('\n');
-            r = print_object(value, flags, indent + INDENT);
-        } else if (json_object_is_type(value, json_type_array)) {
-            r = print_array(key, value, flags, indent);
-        } else {
+        terminal_clean(shown);
+        if (!is_block(value)) {
+            printf("%*s%-*s", indent, "", width, shown);
             r = print_text(scalar_text(value));
+        } else {
+            printf("%*s%s\n", indent, "", shown);
+            r = json_object_is_type(value, json_type_object)
+                    ? print_object(value, flags, indent + INDENT)
+                    : print_table(key, value, flags, indent + INDENT);
         }
         if (r < 0)
             break;

@@ -16,6 +16,19 @@
 #define REPORT(object, changed)                                                                    \
     "{\"object\":\"" object "\",\"changed\":" changed ",\"accepted\":false,\"steps\":[]}"
 
+#define VF(n, vm, state, mac, vlan)                                                                \
+    "{\"name\":\"eth0/vf" n "\",\"pci\":\"0000:01:10." n "\",\"driver\":\"vfio-pci\","             \
+    "\"iommu_group\":1" n ",\"numa_node\":-1,\"mac\":" mac ",\"vlan\":" vlan ",\"trust\":false,"   \
+    "\"vm\":" vm ",\"state\":\"" state "\"}"
+#define VFS                                                                                        \
+    "\"vfs\":[" VF("0", "\"vm1\"", "assigned", "\"52:54:00:00:00:01\"",                            \
+                   "100") "," VF("1", "null", "free", "null", "0") "]"
+#define PF                                                                                         \
+    "{\"name\":\"eth0\",\"pci\":\"0000:01:00.0\",\"driver\":\"igb\",\"numa_node\":0,"              \
+    "\"total_vfs\":7,\"num_vfs\":2," VFS "}"
+#define NIC "{\"name\":\"eth0/vf0\",\"kind\":\"vf\",\"pci\":\"0000:01:10.0\",\"state\":\"in-use\"}"
+#define VM  "{\"name\":\"vm1\",\"running\":true,\"nics\":[" NIC "]}"
+
 /* What each name brings. A NULL error and a NULL reply: no answer at all. */
 static const struct {
     const char *object, *error, *reply;
@@ -34,6 +47,11 @@ static const struct {
     {"text", NULL, "\"text\""},
     {"unchanged", NULL, REPORT("unchanged", "false")},
     {"hostile", NULL, "{\"object\":\"\\u001b[2J\",\"changed\":true}"},
+    {"eth0", NULL, PF},
+    {"eth0/vf0", NULL,
+     "{\"name\":\"eth0/vf0\",\"can_reset\":true,\"new key\":7,\"odd\":[1,2],"
+     "\"lease\":{\"vm\":\"vm1\",\"policy\":{\"vlan\":100}},\"netdev\":null}"},
+    {"vm1", NULL, VM},
     {"0000:00:02.0", "org.sriovctl.Error.NotFound", "0000:00:02.0 is no VF"},
     {"0000:01:10.1", NULL, REPORT("eth0/vf1", "false")},
     {"0000:01:10.7", "org.sriovctl.Error.Busy", "eth0/vf7 is leased to vm9"},
@@ -109,8 +127,10 @@ static int on_call(sd_bus_message *m, void *opaque _unused_, sd_bus_error *e _un
             return 1;
         return sd_bus_reply_method_return(m, "s", answers[i].reply);
     }
-    if (streq(object, ""))
-        return sd_bus_reply_method_return(m, "s", "[]");
+    if (streq(sd_bus_message_get_member(m), "List"))
+        return sd_bus_reply_method_return(m, "s", "[" PF "]");
+    if (streq(sd_bus_message_get_member(m), "ListVms"))
+        return sd_bus_reply_method_return(m, "s", "[" VM ",{\"name\":\"vm2\"}]");
     return sd_bus_reply_method_return(m, "s", REPORT("done", "true"));
 }
 
@@ -145,7 +165,7 @@ static void *serve(void *opaque _unused_)
     return NULL;
 }
 
-void fake_agent_start(void)
+int fake_agent_start(void **state _unused_)
 {
     log_text[0] = '\0';
     stopping = false;
@@ -154,12 +174,14 @@ void fake_agent_start(void)
     while (ready == 0)
         usleep(1000);
     assert_int_equal(ready, 1);
+    return 0;
 }
 
-void fake_agent_stop(void)
+int fake_agent_stop(void **state _unused_)
 {
     stopping = true;
     pthread_join(thread, NULL);
+    return 0;
 }
 
 const char *fake_agent_log(void)
@@ -173,7 +195,7 @@ const char *fake_agent_log(void)
     return copy;
 }
 
-void fake_agent_bus_start(void)
+int fake_agent_bus_start(void **state _unused_)
 {
     char address[512] = "";
     int fds[2];
@@ -196,13 +218,15 @@ void fake_agent_bus_start(void)
     fclose(f);
     address[strcspn(address, "\n")] = '\0';
     setenv("DBUS_SYSTEM_BUS_ADDRESS", address, 1);
+    return 0;
 }
 
-void fake_agent_bus_stop(void)
+int fake_agent_bus_stop(void **state _unused_)
 {
     if (bus_pid > 0) {
         kill(bus_pid, SIGTERM);
         waitpid(bus_pid, NULL, 0);
     }
     bus_pid = -1;
+    return 0;
 }

@@ -9,15 +9,13 @@
 #ifndef TESTS_UNIT_FAKE_AGENT_H
 #define TESTS_UNIT_FAKE_AGENT_H
 
-/* fake_agent_bus_start - a bus without an agent. Ends with the process, or fake_agent_bus_stop. */
-void fake_agent_bus_start(void);
-void fake_agent_bus_stop(void);
+/* For cmocka's groups: a bus without an agent. It ends with the process at the latest. */
+int fake_agent_bus_start(void **state);
+int fake_agent_bus_stop(void **state);
 
-/* fake_agent_start - the agent appears; its log is empty. */
-void fake_agent_start(void);
-
-/* fake_agent_stop - the agent is gone from the bus. */
-void fake_agent_stop(void);
+/* For cmocka's tests: the agent is on the bus, and its log is empty. */
+int fake_agent_start(void **state);
+int fake_agent_stop(void **state);
 
 /* fake_agent_log - what was asked, a line a call: "Assign vf0 vm1 {vlan=5,} {dry_run=on,}". */
 const char *fake_agent_log(void);

@@ -66,7 +66,6 @@ static void assert_prints(const char *line, const char *expected)
 
 static void test_statuses(void **state _unused_)
 {
-    fake_agent_start();
     assert_fails("release bad", EXIT_STATUS_USAGE, "bad: give a good one");
     assert_fails("release missing", EXIT_STATUS_NOT_FOUND, "there is no missing");
     assert_fails("release busy", EXIT_STATUS_BUSY, "busy is leased to vm9");
@@ -78,42 +77,94 @@ static void test_statuses(void **state _unused_)
     assert_fails("release junk", EXIT_STATUS_FAILED, "isn't valid JSON");
     assert_fails("release empty", EXIT_STATUS_FAILED, "isn't valid JSON");
     assert_fails("show text", EXIT_STATUS_FAILED, "is no object");
-    fake_agent_stop();
 }
 
 static void test_timeouts(void **state _unused_)
 {
-    fake_agent_start();
     assert_fails("release slow --timeout 1", EXIT_STATUS_FAILED, "goes on in the agent");
     assert_fails("show slow --timeout 1", EXIT_STATUS_FAILED, "within 1 s");
-    fake_agent_stop();
 }
 
 static void test_what_is_sent(void **state _unused_)
 {
-    fake_agent_start();
-    assert_prints("enable eth0 4", "done: 4 VFs\n");
+    assert_prints("enable eth9 4", "done: 4 VFs\n");
     assert_prints("assign vf0 vm1 vlan 5 fallback virtio --no-wait", "done: assigned to vm1\n");
     assert_prints("release vf0 --dry-run", "done: released\n");
     assert_prints("set vf0 trust on qos 3", "done: set\n");
-    assert_prints("list --json", "[]\n");
-    assert_prints("list vm --json", "[]\n");
-    assert_string_equal(fake_agent_log(), "Enable eth0 4 {}\n"
+    assert_string_equal(fake_agent_log(), "Enable eth9 4 {}\n"
                                           "Assign vf0 vm1 {vlan=5,} {fallback=virtio,no_wait=on,}\n"
                                           "Release vf0 {dry_run=on,}\n"
-                                          "Set vf0 {trust=on,qos=3,} {}\n"
-                                          "List\n"
-                                          "ListVms\n");
-    fake_agent_stop();
+                                          "Set vf0 {trust=on,qos=3,} {}\n");
 }
 
 static void test_what_is_printed(void **state _unused_)
 {
-    fake_agent_start();
     assert_prints("release unchanged", "unchanged: unchanged\n");
     assert_prints("release hostile", "?[2J: released\n");
     assert_prints("release hostile -j", "{\"object\":\"\\u001b[2J\",\"changed\":true}\n");
-    fake_agent_stop();
+}
+
+static void test_lists(void **state _unused_)
+{
+    assert_prints(
+        "list", "NAME      PCI           DRIVER    GROUP  MAC                VLAN  VM   STATE\n"
+                "eth0      0000:01:00.0  igb       -      -                  -     -    2/7 VFs\n"
+                "eth0/vf0  0000:01:10.0  vfio-pci  10     52:54:00:00:00:01  100   vm1  assigned\n"
+                "eth0/vf1  0000:01:10.1  vfio-pci  11     -                  -     -    free\n");
+    assert_prints("list pf", "NAME  PCI           DRIVER  NUMA  VFS  FREE\n"
+                             "eth0  0000:01:00.0  igb     0     2/7  1\n");
+    assert_prints("list vm --no-legend", "vm1  yes  eth0/vf0  vf  0000:01:10.0  -  in-use\n"
+                                         "vm2  no   -         -   -             -  -\n");
+    assert_prints("list vf --no-legend",
+                  "eth0/vf0  0000:01:10.0  vfio-pci  10  52:54:00:00:00:01  100  vm1  assigned\n"
+                  "eth0/vf1  0000:01:10.1  vfio-pci  11  -                  -    -    free\n");
+    assert_string_equal(fake_agent_log(), "List\nList\nListVms\nList\n");
+}
+
+/* On JSON's way through, keys stay as they are and in their order. */
+static void test_lists_as_json(void **state _unused_)
+{
+    char output[2048];
+    struct error e;
+
+    assert_int_equal(run("list --json", output, sizeof(output), &e), 0);
+    assert_ptr_equal(strstr(output, "[{\"name\":\"eth0\",\"pci\":"), output);
+    assert_text_has(output, "\"vm\":null,\"state\":\"free\"}]}]\n");
+    assert_int_equal(run("list vf -j", output, sizeof(output), &e), 0);
+    assert_ptr_equal(strstr(output, "[{\"name\":\"eth0/vf0\","), output);
+    assert_text_has(output, "\"state\":\"free\",\"pf\":\"eth0\"}]\n");
+}
+
+static void test_show(void **state _unused_)
+{
+    assert_prints("show eth0/vf0", "name:      eth0/vf0\n"
+                                   "can_reset: yes\n"
+                                   "new key:   7\n"
+                                   "odd:       [ 1, 2 ]\n"
+                                   "lease:\n"
+                                   "  vm: vm1\n"
+                                   "  policy:\n"
+                                   "    vlan: 100\n"
+                                   "netdev:    -\n");
+    assert_prints("show vm1", "name:    vm1\n"
+                              "running: yes\n"
+                              "nics:\n"
+                              "  NAME      KIND  PCI           STATE\n"
+                              "  eth0/vf0  vf    0000:01:10.0  in-use\n");
+    assert_prints("show eth0 --no-legend",
+                  "name:      eth0\n"
+                  "pci:       0000:01:00.0\n"
+                  "driver:    igb\n"
+                  "numa_node: 0\n"
+                  "total_vfs: 7\n"
+                  "num_vfs:   2\n"
+                  "vfs:\n"
+                  "  eth0/vf0  0000:01:10.0  vfio-pci  10  52:54:00:00:00:01  100  vm1  assigned\n"
+                  "  eth0/vf1  0000:01:10.1  vfio-pci  11  -                  -    -    free\n");
+    assert_prints("show vm1 --json",
+                  "{\"name\":\"vm1\",\"running\":true,\"nics\":[{\"name\":\"eth0/"
+                  "vf0\",\"kind\":\"vf\",\"pci\":\"0000:01:10.0\",\"state\":"
+                  "\"in-use\"}]}\n");
 }
 
 static void test_nobody_there(void **state _unused_)
@@ -161,25 +212,19 @@ static void test_silent_bus(void **state _unused_)
     free(saved);
 }
 
-static int start_bus(void **state _unused_)
-{
-    fake_agent_bus_start();
-    return 0;
-}
-
-static int stop_bus(void **state _unused_)
-{
-    fake_agent_bus_stop();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_statuses),     cmocka_unit_test(test_timeouts),
-        cmocka_unit_test(test_what_is_sent), cmocka_unit_test(test_what_is_printed),
-        cmocka_unit_test(test_nobody_there), cmocka_unit_test(test_silent_bus),
+        cmocka_unit_test_setup_teardown(test_statuses, fake_agent_start, fake_agent_stop),
+        cmocka_unit_test_setup_teardown(test_timeouts, fake_agent_start, fake_agent_stop),
+        cmocka_unit_test_setup_teardown(test_what_is_sent, fake_agent_start, fake_agent_stop),
+        cmocka_unit_test_setup_teardown(test_what_is_printed, fake_agent_start, fake_agent_stop),
+        cmocka_unit_test_setup_teardown(test_lists, fake_agent_start, fake_agent_stop),
+        cmocka_unit_test_setup_teardown(test_lists_as_json, fake_agent_start, fake_agent_stop),
+        cmocka_unit_test_setup_teardown(test_show, fake_agent_start, fake_agent_stop),
+        cmocka_unit_test(test_nobody_there),
+        cmocka_unit_test(test_silent_bus),
     };
 
-    return cmocka_run_group_tests(tests, start_bus, stop_bus);
+    return cmocka_run_group_tests(tests, fake_agent_bus_start, fake_agent_bus_stop);
 }

@@ -37,24 +37,20 @@ static void test_prepare_assigns(void **state _unused_)
 {
     struct error e;
 
-    fake_agent_start();
     assert_int_equal(
         hook("web", "prepare", "begin", DOMAIN(HOSTDEV("0x10", "0x0") INTERFACE("0x2")), &e), 0);
     assert_string_equal(fake_agent_log(),
                         "Assign 0000:01:10.0 libvirt:web {} {}\n"
                         "Assign 0000:01:10.2 libvirt:web {mac=52:54:00:00:00:05,vlan=7,} {}\n");
-    fake_agent_stop();
 }
 
 static void test_others_are_left_alone(void **state _unused_)
 {
     struct error e;
 
-    fake_agent_start();
     assert_int_equal(hook("web", "prepare", "begin", DOMAIN(GPU HOSTDEV("0x10", "0x0")), &e), 0);
     assert_string_equal(fake_agent_log(), "Assign 0000:00:02.0 libvirt:web {} {}\n"
                                           "Assign 0000:01:10.0 libvirt:web {} {}\n");
-    fake_agent_stop();
 }
 
 /* What was so before this call (10.1), or never was (00:02.0), isn't given back. */
@@ -62,7 +58,6 @@ static void test_failure_gives_back(void **state _unused_)
 {
     struct error e;
 
-    fake_agent_start();
     assert_int_equal(hook("web", "prepare", "begin",
                           DOMAIN(HOSTDEV("0x10", "0") HOSTDEV("0x10", "1") GPU HOSTDEV("0x10", "2")
                                      HOSTDEV("0x10", "7") HOSTDEV("0x10", "3")),
@@ -77,14 +72,12 @@ static void test_failure_gives_back(void **state _unused_)
                                           "Assign 0000:01:10.7 libvirt:web {} {}\n"
                                           "Release 0000:01:10.2 {vm=libvirt:web,}\n"
                                           "Release 0000:01:10.0 {vm=libvirt:web,}\n");
-    fake_agent_stop();
 }
 
 static void test_release(void **state _unused_)
 {
     struct error e;
 
-    fake_agent_start();
     assert_int_equal(
         hook("web", "release", "end", DOMAIN(HOSTDEV("0x10", "7") GPU HOSTDEV("0x10", "0")), &e),
         0);
@@ -93,7 +86,6 @@ static void test_release(void **state _unused_)
                                           "Release 0000:01:10.0 {vm=libvirt:web,}\n");
     assert_int_equal(hook("web", "release", "end", "<junk", &e), 0);
     assert_string_equal(fake_agent_log(), "");
-    fake_agent_stop();
 }
 
 /* From -1 nothing can be read: these operations don't try. */
@@ -108,24 +100,20 @@ static void test_other_operations_do_nothing(void **state _unused_)
     };
     struct error e = ERROR_INIT;
 
-    fake_agent_start();
     for (size_t i = 0; i < ELEMENTSOF(ops); i++)
         assert_int_equal(hook_qemu("web", ops[i][0], ops[i][1], -1, &e), 0);
     assert_string_equal(fake_agent_log(), "");
-    fake_agent_stop();
 }
 
 static void test_names(void **state _unused_)
 {
     struct error e;
 
-    fake_agent_start();
     assert_int_equal(hook("a b\033", "prepare", "begin", DOMAIN(INTERFACE("0")), &e), -EINVAL);
     assert_text_has(e.text, "domain 'a b?' can't be given VFs");
     assert_int_equal(hook("a b", "prepare", "begin", DOMAIN(""), &e), 0);
     assert_int_equal(hook("a b", "release", "end", DOMAIN(INTERFACE("0")), &e), 0);
     assert_string_equal(fake_agent_log(), "");
-    fake_agent_stop();
 }
 
 static void test_without_agent(void **state _unused_)
@@ -152,30 +140,20 @@ static void test_hostile_input(void **state _unused_)
     close(zeros);
 }
 
-static int start_bus(void **state _unused_)
-{
-    fake_agent_bus_start();
-    return 0;
-}
-
-static int stop_bus(void **state _unused_)
-{
-    fake_agent_bus_stop();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_prepare_assigns),
-        cmocka_unit_test(test_others_are_left_alone),
-        cmocka_unit_test(test_failure_gives_back),
-        cmocka_unit_test(test_release),
-        cmocka_unit_test(test_other_operations_do_nothing),
-        cmocka_unit_test(test_names),
+        cmocka_unit_test_setup_teardown(test_prepare_assigns, fake_agent_start, fake_agent_stop),
+        cmocka_unit_test_setup_teardown(test_others_are_left_alone, fake_agent_start,
+                                        fake_agent_stop),
+        cmocka_unit_test_setup_teardown(test_failure_gives_back, fake_agent_start, fake_agent_stop),
+        cmocka_unit_test_setup_teardown(test_release, fake_agent_start, fake_agent_stop),
+        cmocka_unit_test_setup_teardown(test_other_operations_do_nothing, fake_agent_start,
+                                        fake_agent_stop),
+        cmocka_unit_test_setup_teardown(test_names, fake_agent_start, fake_agent_stop),
         cmocka_unit_test(test_without_agent),
         cmocka_unit_test(test_hostile_input),
     };
 
-    return cmocka_run_group_tests(tests, start_bus, stop_bus);
+    return cmocka_run_group_tests(tests, fake_agent_bus_start, fake_agent_bus_stop);
 }
