@@ -15,8 +15,10 @@
 #define FADT_SLP_BUTTON (1U << 5) /* the same */
 #define FADT_RESET_REG  (1U << 10)
 #define FADT_HW_REDUCED (1U << 20)
-/* FADT IA-PC boot flags: no legacy devices, no 8042, no VGA. */
-#define FADT_NO_VGA (1U << 2)
+/* FADT IA-PC boot flags; clear are: legacy devices, an 8042. The clock is there for who looks, but
+ * a guest that is told of it sets its time by it to the second, where it knows it better. */
+#define FADT_NO_CMOS (1U << 5)
+#define FADT_NO_VGA  (1U << 2)
 
 #define GAS_SYSTEM_IO   1
 #define GAS_BYTE_ACCESS 1
@@ -167,7 +169,7 @@ static uint64_t put_fadt(struct acpi_area *a, uint64_t dsdt)
 {
     const struct acpi_fadt fadt = {
         .header = header("FACP", 6, sizeof(fadt)),
-        .boot_flags = FADT_NO_VGA,
+        .boot_flags = FADT_NO_VGA | FADT_NO_CMOS,
         .flags = FADT_WBINVD | FADT_PWR_BUTTON | FADT_SLP_BUTTON | FADT_RESET_REG | FADT_HW_REDUCED,
         .reset = port(POWER_RESET_PORT),
         .reset_value = POWER_RESET_VALUE,
