@@ -226,7 +226,7 @@ json_object *describe_plan(const struct plan *p, bool dry_run, bool accepted)
         put_text(item, "object", s->object);
         put_text(item, "detail", s->detail);
         put_text(item, "state", step_state_name(s->state));
-        put_text(item, "cost", step_cost(s));
+        put_text(item, "cost", s->state == STEP_ALREADY ? "" : step_cost(s));
         json_object_array_add(steps, item);
     }
     json_object_object_add(o, "steps", steps);
