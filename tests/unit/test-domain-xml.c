@@ -147,6 +147,9 @@ static void test_not_a_domain(void **state _unused_)
     refuse("<domain><devices></domain></devices>", -EBADMSG, "not well-formed");
     refuse("\377\376<\0d\0", -EBADMSG, "not well-formed");
     refuse("<domain><name>\377\300</name></domain>", -EBADMSG, "not well-formed");
+    /* libvirt writes UTF-8; a declaration of anything else isn't followed */
+    refuse("<?xml version='1.0' encoding='ISO-8859-1'?><domain><name>\344</name></domain>",
+           -EBADMSG, "not well-formed");
     assert_refused("<domain>\0</domain>", sizeof("<domain>\0</domain>") - 1, -EBADMSG,
                    "not well-formed");
 }
