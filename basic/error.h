@@ -10,7 +10,7 @@
 #ifndef BASIC_ERROR_H
 #define BASIC_ERROR_H
 
-#include "macro.h"
+#include "basic/macro.h"
 
 enum exit_status {
     EXIT_STATUS_DONE = 0,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "file.h"
+#include "basic/file.h"
 
-#include "parse.h"
+#include "basic/parse.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -3,7 +3,7 @@
 #ifndef BASIC_FILE_H
 #define BASIC_FILE_H
 
-#include "macro.h"
+#include "basic/macro.h"
 #include <stdint.h>
 
 /**

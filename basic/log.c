@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "log.h"
+#include "basic/log.h"
 
 #include <ctype.h>
 #include <stdarg.h>

@@ -3,7 +3,7 @@
 #ifndef BASIC_LOG_H
 #define BASIC_LOG_H
 
-#include "macro.h"
+#include "basic/macro.h"
 
 /* log_init - @program is put before each line when stderr isn't the journal. */
 void log_init(const char *program);

@@ -6,7 +6,7 @@
 #ifndef BASIC_PARSE_H
 #define BASIC_PARSE_H
 
-#include "macro.h"
+#include "basic/macro.h"
 #include <stdint.h>
 
 /* parse_u64 - decimal, or 0x hexadecimal; -EINVAL if malformed, -ERANGE outside min..max. */

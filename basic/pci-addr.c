@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "pci-addr.h"
+#include "basic/pci-addr.h"
 
 #include <ctype.h>
 #include <errno.h>

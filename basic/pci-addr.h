@@ -3,7 +3,7 @@
 #ifndef BASIC_PCI_ADDR_H
 #define BASIC_PCI_ADDR_H
 
-#include "macro.h"
+#include "basic/macro.h"
 #include <stdint.h>
 
 struct pci_addr {

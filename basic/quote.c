@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "quote.h"
+#include "basic/quote.h"
 
 const char *quote_format(const char *text, char buf[static QUOTE_TEXT])
 {

@@ -6,7 +6,7 @@
 #ifndef BASIC_QUOTE_H
 #define BASIC_QUOTE_H
 
-#include "macro.h"
+#include "basic/macro.h"
 
 #define QUOTE_TEXT 68 /* up to 64 characters of the text, "..." where it was cut */
 
