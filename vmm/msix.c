@@ -86,20 +86,14 @@ void msix_done(struct msix *x)
     x->num_vectors = 0;
 }
 
-/* No longer pending. */
-static void vector_drain(struct msix_vector *v)
-{
-    uint64_t count;
-
-    if (v->eventfd >= 0 && read(v->eventfd, &count, sizeof(count)) < 0)
-        return; /* EAGAIN: it wasn't */
-}
-
 /* What is pending when the function is disabled is lost, as in hardware. */
 static void vector_forget(struct msix_vector *v)
 {
+    uint64_t count;
+
     v->armed = false;
-    vector_drain(v);
+    if (v->eventfd >= 0 && read(v->eventfd, &count, sizeof(count)) < 0)
+        return; /* EAGAIN: nothing was */
 }
 
 static void set_enabled(struct msix *x, bool enabled)
@@ -167,9 +161,6 @@ static int vector_attach(struct msix *x, unsigned vector)
         if (r < 0)
             return r;
         v->routed = true;
-        /* KVM delivers what is pending, but leaves the count. What comes from now on it takes
-         * itself, so nothing is lost here. */
-        vector_drain(v);
     }
     if (!v->armed && x->ops->armed) {
         r = x->ops->armed(x->opaque, vector, v->eventfd);
@@ -238,10 +229,11 @@ unsigned msix_pba_size(const struct msix *x)
     return (x->num_vectors + 63) / 64 * 8;
 }
 
-/* PCI 3.0, 6.8.2: dword or qword, aligned; anything else is undefined. */
+/* PCI 3.0, 6.8.2: dword or qword, aligned; anything else is undefined. Both sizes are multiples of
+ * a qword, so what starts within ends within. */
 static bool access_ok(uint64_t offset, unsigned len, uint64_t size)
 {
-    return (len == 4 || len == 8) && offset % len == 0 && offset < size && len <= size - offset;
+    return (len == 4 || len == 8) && offset % len == 0 && offset < size;
 }
 
 uint64_t msix_table_read(const struct msix *x, uint64_t offset, unsigned len)
@@ -276,7 +268,8 @@ static bool is_pending(const struct msix_vector *v)
 {
     struct pollfd p = {.fd = v->eventfd, .events = POLLIN};
 
-    /* While an irqfd is on it, KVM takes each count at once. */
+    /* While an irqfd is on it KVM delivers each signal at once. One that it found there when it
+     * came stays readable until it goes, which clears it. */
     return v->eventfd >= 0 && !v->routed && poll(&p, 1, 0) > 0;
 }
 

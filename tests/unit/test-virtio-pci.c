@@ -233,6 +233,8 @@ static void test_whole_life(void **state _unused_)
     set_status(&f, 0);
     assert_int_equal(fake.stopped, 1);
     assert_int_equal(status(&f), 0);
+    set_status(&f, 0);
+    assert_int_equal(fake.stopped, 1);
     assert_int_equal(reg(&f, VIRTIO_PCI_COMMON_Q_ENABLE, 2), 0);
     set(&f, VIRTIO_PCI_COMMON_Q_SELECT, 2, 1);
     assert_int_equal(reg(&f, VIRTIO_PCI_COMMON_Q_SIZE, 2), 256);
@@ -322,7 +324,7 @@ static void test_hostile_queues(void **state _unused_)
     end(&f);
 }
 
-/* What was checked can't be changed afterwards, nor by hand nor by order. */
+/* What was checked can't be changed afterwards, neither by hand nor by order. */
 static void test_enabled_queue_is_fixed(void **state _unused_)
 {
     struct fixture f;
@@ -423,7 +425,8 @@ static void test_window_in_config_space(void **state _unused_)
     set_conf(&f, f.window + 16, 1, 0);
     set_conf(&f, f.window + VIRTIO_PCI_CAP_BAR, 1, 0);
     set_conf(&f, f.window + VIRTIO_PCI_CAP_OFFSET, 4, 0xfffffffc);
-    set_conf(&f, f.window + 16, 1, 0);
+    set_conf(&f, f.window + 16, 1, 0x77);
+    assert_int_equal(conf(&f, f.window + 16, 1), 0x77);
     assert_int_equal(status(&f), ACK_DRIVER);
     /* A notification, the same way. */
     set_conf(&f, f.window + VIRTIO_PCI_CAP_OFFSET, 4, 0x3000 + 4);
