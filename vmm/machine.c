@@ -96,6 +96,7 @@ static int load(struct machine *m, struct error *e)
     struct boot_entry entry = {0};
     int r = acpi_build(&m->memory, m->num_vcpus, m->pci.window64_start, m->pci.window64_end, e);
 
+    power_put_reset_vector(&m->memory);
     if (r == 0)
         r = boot_load(&m->memory, &m->config.files, ACPI_RSDP, &entry, e);
     for (unsigned i = 0; r == 0 && i < m->num_vcpus; i++)

@@ -14,6 +14,9 @@
  * that probes gives up at once, one that wants to reset doesn't wait 65,536 reads for the bit. */
 #define KEYBOARD_STATUS 0xFD
 
+/* F000:FFF0, where an 8086 started and where a reset by jump goes. */
+#define RESET_VECTOR 0xFFFF0ULL
+
 #define PCI_RESET_PORT 0xCF9
 #define PCI_RESET_CPU  (1U << 2)
 
@@ -98,4 +101,21 @@ int power_init(struct machine *m)
             return r;
     }
     return 0;
+}
+
+void power_put_reset_vector(const struct memory *m)
+{
+    static const uint8_t code[] = {
+        0xba,
+        POWER_RESET_PORT & 0xff,
+        POWER_RESET_PORT >> 8, /* mov $port, %dx */
+        0xb0,
+        POWER_RESET_VALUE, /* mov $value, %al */
+        0xee,              /* out %al, %dx */
+        0xf4,              /* hlt */
+        0xeb,
+        0xfd, /* jmp to the hlt */
+    };
+
+    memcpy(memory_at(m, RESET_VECTOR, sizeof(code)), code, sizeof(code));
 }
