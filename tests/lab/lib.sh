@@ -4,6 +4,7 @@
 # What a lab suite may use. A suite is tests/lab/NAME.sh, a bash file like this:
 #
 #   # host: --nics 2 --wire       options of lab/run; suites with equal ones share a boot
+#                               (`none`: run on this machine; the suite boots its own)
 #   # deadline: 90                seconds a test may take (default 120)
 #   setup_suite() { ...; }        optional: before the first test; teardown_suite: after the last
 #   test_something() { ...; }     in the virtual host, as root, each in a shell of its own with
@@ -135,6 +136,47 @@ guest() {
         --cmdline "console=ttyS0 quiet panic=-1 $*" --memory 256M
 }
 
+# start_guest NAME [WORD...]: the same in the background, its console in the file $console.
+start_guest() {
+    console=$(mktemp)
+    defer rm -f "$console"
+    defer end_guests
+    guest "$@" </dev/null >"$console" 2>&1 &
+}
+
+# end_guests: pull the plug on all of them.
+end_guests() {
+    pkill -TERM -x sriov-vmm || true
+    wait
+}
+
+# vf_value VF KEY: a VF's value in `list --json`; null as "null".
+vf_value() {
+    sriovctl list --json | jq -r --arg vf "$1" --arg key "$2" \
+        '.[].vfs[] | select(.name == $vf) | .[$key] | tostring'
+}
+
+# leases: every lease with its VM and phase, a line each.
+leases() {
+    local file
+    for file in /var/lib/sriovctl/*.lease; do
+        [ ! -e "$file" ] || echo "$(basename "$file" .lease)" \
+            "$(sed -n 's/^vm=//p' "$file")" "$(sed -n 's/^phase=//p' "$file")"
+    done
+}
+
+# expect_refusal N REGEX COMMAND...: it exits with N, says on stderr a line that matches, and
+# nothing on the host is another than before.
+expect_refusal() {
+    local expected=$1 regex=$2 before after
+    shift 2
+    before=$(host_state && leases)
+    expect_status "$expected" "$@"
+    expect_output "$regex"
+    after=$(host_state && leases)
+    [ "$before" = "$after" ] || fail "\"$*\" changed: $(diff <(echo "$before") <(echo "$after"))"
+}
+
 # wire checks: $wire is the decoded capture (tcpdump -nne), a packet a line.
 # shellcheck disable=SC2154 # set by the harness
 expect_wire() {
@@ -152,7 +194,8 @@ host_state() {
     local devices=/sys/bus/pci/devices agent
     (
         cd "$devices" || exit
-        grep -H . ./*/sriov_numvfs ./*/sriov_drivers_autoprobe ./*/driver_override
+        # A host without a PF lacks the first two.
+        grep -H . ./*/sriov_numvfs ./*/sriov_drivers_autoprobe ./*/driver_override || true
         find ./*/driver -maxdepth 0 -printf '%p %f %l\n'
     ) 2>/dev/null
     # Links, and the policies that the PFs keep for their VFs, in ip's words.
