@@ -171,8 +171,8 @@ static int check_nic(const struct handoff_msg *m)
     const int n_fds = handoff_fd_count(nic->kind);
     struct pci_addr addr;
 
-    if (n_fds < 0 || m->seq == 0 || !terminated(nic->name, sizeof(nic->name)) ||
-        !terminated(nic->pci, sizeof(nic->pci)))
+    if (n_fds < 0 || m->seq == 0 || nic->flags & ~HANDOFF_FLAG_STANDBY ||
+        !terminated(nic->name, sizeof(nic->name)) || !terminated(nic->pci, sizeof(nic->pci)))
         return -EPROTO;
     if (nic->kind == HANDOFF_KIND_VF ? pci_addr_parse(nic->pci, &addr) < 0 : nic->pci[0] != '\0')
         return -EPROTO;
@@ -184,9 +184,36 @@ static int check_taken(const struct handoff_msg *m)
     return m->seq > 0 ? 0 : -EPROTO;
 }
 
-static int check_ready(const struct handoff_msg *m _unused_)
+static int check_bare(const struct handoff_msg *m _unused_)
 {
     return 0;
+}
+
+static int check_listener(const struct handoff_msg *m _unused_)
+{
+    return 1;
+}
+
+static int check_container(const struct handoff_msg *m)
+{
+    if (m->code != 0 && m->code != -ENOENT)
+        return -EPROTO;
+    return m->code == 0;
+}
+
+static int check_remove(const struct handoff_msg *m)
+{
+    return m->change.generation > 0 ? 0 : -EPROTO;
+}
+
+static int check_state(const struct handoff_msg *m)
+{
+    const struct handoff_change *c = &m->change;
+
+    return c->generation > 0 && c->state >= HANDOFF_STATE_OFFERED &&
+                   c->state < HANDOFF_STATE_COUNT && c->reason < HANDOFF_REASON_COUNT
+               ? 0
+               : -EPROTO;
 }
 
 static int check_refused(const struct handoff_msg *m)
@@ -196,9 +223,13 @@ static int check_refused(const struct handoff_msg *m)
 }
 
 /* What makes a message of each type valid: how many fds go with it, or -EPROTO. */
-static int (*const type_checks[])(const struct handoff_msg *m) = {
-    [HANDOFF_HELLO] = check_hello, [HANDOFF_NIC] = check_nic,         [HANDOFF_TAKEN] = check_taken,
-    [HANDOFF_READY] = check_ready, [HANDOFF_REFUSED] = check_refused,
+static int (*const type_checks[HANDOFF_TYPE_COUNT])(const struct handoff_msg *m) = {
+    [HANDOFF_HELLO] = check_hello,         [HANDOFF_NIC] = check_nic,
+    [HANDOFF_TAKEN] = check_taken,         [HANDOFF_READY] = check_bare,
+    [HANDOFF_REFUSED] = check_refused,     [HANDOFF_LISTENER] = check_listener,
+    [HANDOFF_WANT_CONTAINER] = check_bare, [HANDOFF_CONTAINER] = check_container,
+    [HANDOFF_REMOVE] = check_remove,       [HANDOFF_STATE] = check_state,
+    [HANDOFF_RESUME] = check_bare,
 };
 
 static int check_msg(const struct handoff_msg *m, size_t n_fds)

@@ -14,7 +14,21 @@
  *                          ◄──  READY   that was all there is now; or
  *                          ◄──  REFUSED errno and text, then the socket closes
  *
- * The socket then stays open for NICs that come and go later. Either side treats the other's
+ * The socket then stays open for NICs that come and go while the guest runs:
+ *
+ *                          ◄──  WANT_CONTAINER    before a VF is opened for a running VM
+ *    CONTAINER             ──►          the one its VFs share, so that memory is mapped once; none
+ *                          ◄──  NIC     as above; the VMM plugs it in
+ *    TAKEN seq             ──►
+ *                          ◄──  REMOVE generation, deadline
+ *    STATE generation      ──►          each state the NIC goes through (enum handoff_state); also
+ *                                       unasked, when the kernel or an error takes the NIC
+ *
+ * An agent that dies leaves the VMM a LISTENER: a socket whose path only root reaches. The next
+ * agent connects to it and begins with RESUME; the VMM answers with a STATE for each NIC it holds,
+ * and HELLO. From then on that is the socket.
+ *
+ * Either side treats the other's
  * messages as hostile: strings are checked for their terminator, numbers for their range, and
  * fds that weren't announced are closed.
  */
@@ -38,6 +52,13 @@ enum handoff_type {
     HANDOFF_TAKEN,
     HANDOFF_READY,
     HANDOFF_REFUSED,
+    HANDOFF_LISTENER,
+    HANDOFF_WANT_CONTAINER,
+    HANDOFF_CONTAINER,
+    HANDOFF_REMOVE,
+    HANDOFF_STATE,
+    HANDOFF_RESUME,
+    HANDOFF_TYPE_COUNT
 };
 
 enum handoff_kind {
@@ -45,12 +66,40 @@ enum handoff_kind {
     HANDOFF_KIND_VIRTIO, /* fds: tap, vhost-net */
 };
 
+#define HANDOFF_FLAG_STANDBY 1U /* virtio: it backs the VF of the same MAC in the guest */
+
+/* Where a NIC stands with its guest; a NIC goes through them downwards, and may skip some. */
+enum handoff_state {
+    HANDOFF_STATE_OFFERED = 1,  /* plugged in; the guest has been told */
+    HANDOFF_STATE_ACTIVE,       /* the guest's driver has turned it on */
+    HANDOFF_STATE_REQUESTED,    /* the guest has been asked to give it back */
+    HANDOFF_STATE_ACKNOWLEDGED, /* and has seen that */
+    HANDOFF_STATE_EJECTED,      /* given back by the guest; the VMM has closed its fds */
+    HANDOFF_STATE_REVOKED,      /* taken by force; the VMM has closed its fds */
+    HANDOFF_STATE_COUNT
+};
+
+/* Why a NIC leaves. */
+enum handoff_reason {
+    HANDOFF_REASON_ASKED,  /* by REMOVE */
+    HANDOFF_REASON_KERNEL, /* VFIO's request event: its driver is to let go of the function */
+    HANDOFF_REASON_ERROR,  /* VFIO's error event: the function had an uncorrectable error */
+    HANDOFF_REASON_COUNT
+};
+
+struct handoff_change {
+    uint64_t generation;  /* of the NIC's lease */
+    uint32_t deadline_ms; /* REMOVE: take it by force then; 0 at once */
+    uint32_t state;       /* STATE: enum handoff_state */
+    uint32_t reason;      /* STATE: enum handoff_reason */
+};
+
 struct handoff_nic {
     uint32_t kind;       /* enum handoff_kind */
     uint32_t container;  /* VFs with the same number share one container */
     uint64_t generation; /* of the lease */
     uint8_t mac[6];
-    uint8_t reserved[2];
+    uint16_t flags;          /* HANDOFF_FLAG_* */
     char name[VM_NAME_MAX];  /* "eth0/vf0", for messages only */
     char pci[PCI_ADDR_TEXT]; /* host address of a VF, for messages only; "" for virtio */
     uint8_t reserved2[4];
@@ -61,11 +110,12 @@ struct handoff_msg {
     uint16_t version;
     uint16_t type; /* enum handoff_type */
     uint32_t seq;  /* NIC: numbered from 1; TAKEN: which one */
-    int32_t code;  /* REFUSED: negative errno */
+    int32_t code;  /* REFUSED: negative errno; CONTAINER: 0, or -ENOENT and no fd */
     union {
-        char vm[VM_NAME_MAX];   /* HELLO */
-        struct handoff_nic nic; /* NIC */
-        char text[480];         /* REFUSED */
+        char vm[VM_NAME_MAX];         /* HELLO */
+        struct handoff_nic nic;       /* NIC */
+        struct handoff_change change; /* REMOVE, STATE */
+        char text[480];               /* REFUSED */
     };
 };
 _Static_assert(sizeof(struct handoff_msg) == 496, "the message has one size for ever");

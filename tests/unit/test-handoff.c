@@ -267,7 +267,7 @@ static void test_wrong_fd_count(void **state _unused_)
 
 static void test_wrong_header(void **state _unused_)
 {
-    static const uint16_t types[] = {0, HANDOFF_REFUSED + 1, 0xffff};
+    static const uint16_t types[] = {0, HANDOFF_TYPE_COUNT, 0xffff};
     struct handoff_msg m = hello_msg("vm1");
 
     m.magic++;
@@ -307,6 +307,11 @@ static void test_wrong_nic(void **state _unused_)
     m = nic_msg(HANDOFF_KIND_VF);
     m.seq = 0;
     assert_int_equal(RECEIVE(m, 3), -EPROTO);
+    m = nic_msg(HANDOFF_KIND_VIRTIO);
+    m.nic.flags = HANDOFF_FLAG_STANDBY << 1;
+    assert_int_equal(RECEIVE(m, 2), -EPROTO);
+    m.nic.flags = HANDOFF_FLAG_STANDBY;
+    assert_int_equal(RECEIVE(m, 2), 0);
     m = nic_msg(HANDOFF_KIND_VF);
     memset(m.nic.name, 'n', sizeof(m.nic.name));
     assert_int_equal(RECEIVE(m, 3), -EPROTO);
@@ -319,6 +324,61 @@ static void test_wrong_nic(void **state _unused_)
     m = nic_msg(HANDOFF_KIND_VIRTIO);
     snprintf(m.nic.pci, sizeof(m.nic.pci), "0000:01:10.0");
     assert_int_equal(RECEIVE(m, 2), -EPROTO);
+}
+
+static struct handoff_msg change_msg(enum handoff_type type)
+{
+    struct handoff_msg m;
+
+    handoff_msg_init(&m, type, 0);
+    m.change = (struct handoff_change){.generation = 7, .state = HANDOFF_STATE_REVOKED};
+    return m;
+}
+
+/* What comes and goes while the guest runs: how many fds go with each, and what is out of range. */
+static void test_live_messages(void **state _unused_)
+{
+    struct handoff_msg listener, want, container, resume, remove, change;
+
+    handoff_msg_init(&listener, HANDOFF_LISTENER, 0);
+    handoff_msg_init(&want, HANDOFF_WANT_CONTAINER, 0);
+    handoff_msg_init(&container, HANDOFF_CONTAINER, 0);
+    handoff_msg_init(&resume, HANDOFF_RESUME, 0);
+    remove = change_msg(HANDOFF_REMOVE);
+    change = change_msg(HANDOFF_STATE);
+    for (unsigned n = 0; n <= 3; n++) {
+        assert_int_equal(RECEIVE(listener, n), n == 1 ? 0 : -EPROTO);
+        assert_int_equal(RECEIVE(want, n), n == 0 ? 0 : -EPROTO);
+        assert_int_equal(RECEIVE(container, n), n == 1 ? 0 : -EPROTO);
+        assert_int_equal(RECEIVE(resume, n), n == 0 ? 0 : -EPROTO);
+        assert_int_equal(RECEIVE(remove, n), n == 0 ? 0 : -EPROTO);
+        assert_int_equal(RECEIVE(change, n), n == 0 ? 0 : -EPROTO);
+    }
+    container.code = -ENOENT;
+    assert_int_equal(RECEIVE(container, 0), 0);
+    assert_int_equal(RECEIVE(container, 1), -EPROTO);
+    container.code = -EPERM;
+    assert_int_equal(RECEIVE(container, 0), -EPROTO);
+}
+
+static void test_wrong_change(void **state _unused_)
+{
+    static const uint32_t states[] = {0, HANDOFF_STATE_COUNT, UINT32_MAX};
+    struct handoff_msg m = change_msg(HANDOFF_REMOVE);
+
+    m.change.generation = 0;
+    assert_int_equal(RECEIVE(m, 0), -EPROTO);
+    m = change_msg(HANDOFF_STATE);
+    m.change.generation = 0;
+    assert_int_equal(RECEIVE(m, 0), -EPROTO);
+    for (size_t i = 0; i < ELEMENTSOF(states); i++) {
+        m = change_msg(HANDOFF_STATE);
+        m.change.state = states[i];
+        assert_int_equal(RECEIVE(m, 0), -EPROTO);
+    }
+    m = change_msg(HANDOFF_STATE);
+    m.change.reason = HANDOFF_REASON_COUNT;
+    assert_int_equal(RECEIVE(m, 0), -EPROTO);
 }
 
 static void test_wrong_refusal(void **state _unused_)
@@ -378,7 +438,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_two_processes),  cmocka_unit_test(test_listen),
-        cmocka_unit_test(test_fd_count),       cmocka_unit_test(test_wrong_size),
+        cmocka_unit_test(test_fd_count),       cmocka_unit_test(test_live_messages),
+        cmocka_unit_test(test_wrong_change),   cmocka_unit_test(test_wrong_size),
         cmocka_unit_test(test_wrong_fd_count), cmocka_unit_test(test_wrong_header),
         cmocka_unit_test(test_wrong_hello),    cmocka_unit_test(test_wrong_nic),
         cmocka_unit_test(test_wrong_refusal),  cmocka_unit_test(test_other_control_data),
