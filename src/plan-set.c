@@ -9,9 +9,11 @@
 static int check_live(const struct pf *pf, const struct vf *vf, const struct policy *policy,
                       struct error *e)
 {
+    pid_t pid;
+
     if (!(policy_diff(policy, &vf->policy) & (1U << POLICY_MAC)))
         return 0;
-    if (vf->iommu_group < 0 || vfio_group_busy(vf->iommu_group, NULL) != 1)
+    if (vf->iommu_group < 0 || vfio_group_busy(vf->iommu_group, &pid) != 1)
         return 0;
     return error_set(e, -EBUSY,
                      "the MAC of %s can't change while a VM runs with it: power the VM off first",

@@ -196,6 +196,11 @@ int planner_check_not_held(const char *name, const struct vf *vf, struct error *
         return error_set(e, r, "cannot tell whether %s is in use: %s", name, strerror(-r));
     if (r == 0)
         return 0;
+    /* A mapping of its BARs holds the group too, and shows in no process's fds. */
+    if (pid == 0)
+        return error_set(e, -EBUSY,
+                         "%s is in use by some process (/dev/vfio/%d): power its VM off first",
+                         name, vf->iommu_group);
     return error_set(e, -EBUSY, "%s is in use by process %d (/dev/vfio/%d): power its VM off first",
                      name, (int)pid, vf->iommu_group);
 }
