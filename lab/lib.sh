@@ -31,15 +31,23 @@ die() {
     exit "$LAB_FAILED"
 }
 
-# stage NAME COMMAND...: run COMMAND with its output in a log; show the name and the
+# stage NAME COMMAND...: run COMMAND in a subshell, its output in a log; show the name and the
 # seconds, and the log's end if it fails.
 stage() {
-    local name=$1 log began
+    local name=$1 log began status
     shift
     log=$(mktemp)
     began=$SECONDS
     say "$name..."
-    if "$@" >"$log" 2>&1 </dev/null; then
+    # Not as a condition: in one, bash would ignore set -e in COMMAND.
+    set +e
+    (
+        set -e
+        "$@"
+    ) >"$log" 2>&1 </dev/null
+    status=$?
+    set -e
+    if [ $status = 0 ]; then
         say "$name: $((SECONDS - began)) s"
         rm -f "$log"
         return 0
@@ -181,7 +189,7 @@ flavour_options() {
 
 # lab_build FLAVOUR [TARGET...]: build this tree in the opened root, only what changed. Works
 # on a copy, so that nothing is written to the tree and what lies built in it isn't seen.
-# The build stays locked, and seen in the root as /mnt/build, as long as this process lives.
+# Seen in the root as /mnt/build from then on, and locked until the (sub)shell that called ends.
 lab_build() {
     local flavour=$1 options dir
     shift
@@ -193,6 +201,8 @@ lab_build() {
         mount --bind "$dir" "$lab_key/root/mnt/build"
         mount --bind "$lab_tree" "$lab_key/root/mnt/tree"
         mount -o remount,bind,ro "$lab_key/root/mnt/tree"
+    fi
+    if [ -z "${lab_build_lock:-}" ]; then
         exec {lab_build_lock}>"$dir/lock"
         flock "$lab_build_lock"
     fi
