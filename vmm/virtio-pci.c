@@ -34,6 +34,7 @@ enum {
 };
 
 #define NOTIFY_MULTIPLIER 4
+#define NOTIFY_SIZE       (NOTIFY_MULTIPLIER * VIRTIO_QUEUES_MAX)
 
 #define ISR_CONFIG 2
 
@@ -48,8 +49,7 @@ static const struct {
      sizeof(struct virtio_pci_cap)},
     {VIRTIO_PCI_CAP_ISR_CFG, PAGE_ISR, 1, sizeof(struct virtio_pci_cap)},
     {VIRTIO_PCI_CAP_DEVICE_CFG, PAGE_CONFIG, 0, sizeof(struct virtio_pci_cap)},
-    {VIRTIO_PCI_CAP_NOTIFY_CFG, PAGE_NOTIFY, NOTIFY_MULTIPLIER *VIRTIO_QUEUES_MAX,
-     sizeof(struct virtio_pci_notify_cap)},
+    {VIRTIO_PCI_CAP_NOTIFY_CFG, PAGE_NOTIFY, NOTIFY_SIZE, sizeof(struct virtio_pci_notify_cap)},
     {VIRTIO_PCI_CAP_PCI_CFG, PAGE_COMMON, 0, sizeof(struct virtio_pci_cfg_cap)},
 };
 

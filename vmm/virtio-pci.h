@@ -56,7 +56,7 @@ struct virtio_queue {
     int kick;                   /* eventfd the guest's notification signals */
 };
 
-/* Devices embed this as their first concern and find themselves by CONTAINER_OF. */
+/* Devices embed this as a member and find themselves by CONTAINER_OF. */
 struct virtio_pci {
     struct pci_device pci;
     const struct virtio_ops *ops;
