@@ -182,10 +182,11 @@ static struct pci_device *ecam_device(const struct pci_bus *b, uint64_t offset)
     return function % FUNCTIONS_PER_SLOT == 0 ? b->slots[function / FUNCTIONS_PER_SLOT] : NULL;
 }
 
-/* Config accesses are of 1, 2 or 4 bytes, naturally aligned; others are taken as their halves. */
+/* Config accesses are of 1, 2 or 4 bytes, naturally aligned. Others are taken in two parts: also
+ * those of odd sizes, as which KVM delivers an access across a page. */
 static bool is_split(uint64_t offset, unsigned len)
 {
-    return len == 8 || offset % len != 0;
+    return len > 4 || (len & (len - 1)) != 0 || offset % len != 0;
 }
 
 static uint64_t ecam_read(void *opaque, uint64_t offset, unsigned len)
@@ -196,7 +197,7 @@ static uint64_t ecam_read(void *opaque, uint64_t offset, unsigned len)
     if (is_split(offset, len)) {
         const unsigned half = len / 2;
 
-        return ecam_read(b, offset, half) | ecam_read(b, offset + half, half) << (8 * half);
+        return ecam_read(b, offset, half) | ecam_read(b, offset + half, len - half) << (8 * half);
     }
     if (!d)
         return UINT64_MAX >> (64 - 8 * len);
@@ -212,7 +213,7 @@ static void ecam_write(void *opaque, uint64_t offset, unsigned len, uint64_t val
         const unsigned half = len / 2;
 
         ecam_write(b, offset, half, value);
-        ecam_write(b, offset + half, half, value >> (8 * half));
+        ecam_write(b, offset + half, len - half, value >> (8 * half));
         return;
     }
     if (d)
