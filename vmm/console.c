@@ -15,6 +15,9 @@
 #include <sys/un.h>
 
 #define FLUSH_NS    (5 * 1000 * 1000)
+#define RETRY_NS    (50 * 1000 * 1000)
+#define LOCK_NS     (20 * 1000 * 1000)
+#define SECOND_NS   (1000 * 1000 * 1000)
 #define FAREWELL_MS 1000 /* how long the last output may wait for a reader */
 
 #define ESCAPE      0x01 /* Ctrl-A */
@@ -182,12 +185,30 @@ static void flush_buffer(struct console *c)
     c->used -= done;
 }
 
-static void set_timer(struct console *c, long ns)
+static void start_timer(const struct console *c, long ns)
 {
     const struct itimerspec when = {.it_value.tv_nsec = ns};
 
     (void)timerfd_settime(c->timer, 0, &when, NULL);
+}
+
+static void set_timer(struct console *c, long ns)
+{
+    start_timer(c, ns);
     c->is_timed = true;
+}
+
+/* The main thread's way to the lock. A vCPU that waits for a reader of its output holds it, maybe
+ * for ever, and the main thread has signals to take: it gives up and comes again. */
+static bool lock_soon(const struct console *c)
+{
+    struct timespec until;
+
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += LOCK_NS;
+    until.tv_sec += until.tv_nsec / SECOND_NS;
+    until.tv_nsec %= SECOND_NS;
+    return pthread_mutex_clocklock(c->wiring.lock, CLOCK_MONOTONIC, &until) == 0;
 }
 
 void console_put(struct console *c, uint8_t byte)
@@ -237,7 +258,8 @@ static void on_input(void *opaque, uint32_t events _unused_)
     unsigned room;
     ssize_t n;
 
-    pthread_mutex_lock(c->wiring.lock);
+    if (!lock_soon(c))
+        return;
     room = serial_room(c->wiring.serial);
     if (room == 0) {
         c->is_starved = true;
@@ -260,14 +282,14 @@ static int watch_input(struct console *c)
 static void on_client(void *opaque, uint32_t events _unused_)
 {
     struct console *c = opaque;
-    const int fd = accept4(c->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    int fd;
 
-    if (fd < 0)
+    if (!lock_soon(c))
         return;
-    pthread_mutex_lock(c->wiring.lock);
-    if (c->in >= 0) {
+    fd = accept4(c->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd >= 0 && c->in >= 0) {
         close(fd); /* one at a time */
-    } else {
+    } else if (fd >= 0) {
         c->in = c->out = fd;
         if (watch_input(c) < 0)
             end_input(c);
@@ -281,9 +303,15 @@ static void on_timer(void *opaque, uint32_t events _unused_)
     uint64_t ticks;
 
     (void)!read(c->timer, &ticks, sizeof(ticks));
-    pthread_mutex_lock(c->wiring.lock);
+    if (!lock_soon(c)) {
+        start_timer(c, RETRY_NS);
+        return;
+    }
     c->is_timed = false;
-    flush_buffer(c);
+    if (c->used > 0 && !c->may_drop && !wait_writable(c, 0))
+        set_timer(c, RETRY_NS); /* to write now would be to wait for a reader */
+    else
+        flush_buffer(c);
     if (c->is_starved && c->in >= 0 && serial_room(c->wiring.serial) > 0) {
         c->is_starved = false;
         if (watch_input(c) < 0)
