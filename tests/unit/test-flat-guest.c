@@ -15,6 +15,8 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 
 #define KERNEL 0x1000000ULL
 
@@ -87,6 +89,20 @@ __asm__(".section .rodata\n"
         "1:  jmp 1b\n"
         "guest_waits_end:\n"
 
+        /* Sends back what it gets, up to a q. */
+        "guest_echoes:\n"
+        "1:  mov $0x3fd, %dx\n"
+        "    in %dx, %al\n"
+        "    test $1, %al\n"
+        "    jz 1b\n"
+        "    mov $0x3f8, %dx\n"
+        "    in %dx, %al\n"
+        "    out %al, %dx\n"
+        "    cmp $'q', %al\n"
+        "    jne 1b\n"
+        "    off\n"
+        "guest_echoes_end:\n"
+
         ".code64\n"
         /* RSI is the zero page. */
         "guest_64:\n"
@@ -108,6 +124,7 @@ GUEST(guest_pvh);
 GUEST(guest_resets);
 GUEST(guest_faults);
 GUEST(guest_waits);
+GUEST(guest_echoes);
 GUEST(guest_64);
 
 static const char *kvm_missing;
@@ -183,32 +200,42 @@ static int make_bzimage(const uint8_t *code, const uint8_t *end)
     return make_file(image, sizeof(image));
 }
 
-/* Run the kernel in @kernel, which is closed; what it said is in `output`. */
-static int run(int kernel, struct machine_config config, struct error *e)
+/* Run the kernel in @kernel, which is closed, with that console. */
+static int run_with(struct console *console, int kernel, struct machine_config config,
+                    struct error *e)
 {
     struct machine m;
-    struct console console;
-    char spec[64];
-    const int out = memfd_create("output", MFD_CLOEXEC);
     int r;
 
     config.name = "test";
     config.memory = 64 << 20;
     config.files =
         (struct boot_files){.kernel = kernel, .kernel_path = "kernel", .initrd = -1, .cmdline = ""};
-    snprintf(spec, sizeof(spec), "file:/proc/self/fd/%d", out);
-    assert_int_equal(console_open(&console, spec, e), 0);
-    r = machine_init(&m, &config, open("/dev/kvm", O_RDWR | O_CLOEXEC), &console, e);
+    r = machine_init(&m, &config, open("/dev/kvm", O_RDWR | O_CLOEXEC), console, e);
     assert_int_equal(r, 0);
     r = machine_start(&m, e);
     if (r == 0)
         r = machine_run(&m, e);
     machine_done(&m);
-    console_done(&console);
+    console_done(console);
+    close(kernel);
+    return r;
+}
+
+/* The same; what it said is in `output`. */
+static int run(int kernel, struct machine_config config, struct error *e)
+{
+    struct console console;
+    char spec[64];
+    const int out = memfd_create("output", MFD_CLOEXEC);
+    int r;
+
+    snprintf(spec, sizeof(spec), "file:/proc/self/fd/%d", out);
+    assert_int_equal(console_open(&console, spec, e), 0);
+    r = run_with(&console, kernel, config, e);
     memset(output, 0, sizeof(output));
     assert_true(pread(out, output, sizeof(output) - 1, 0) >= 0);
     close(out);
-    close(kernel);
     return r;
 }
 
@@ -282,6 +309,32 @@ static void test_a_guest_that_only_faults(void **state _unused_)
     assert_text_has(e.text, "test: the guest only triple-faults");
 }
 
+/* More than the port's FIFO holds: input stops and starts again. */
+static void test_input_by_a_socket(void **state _unused_)
+{
+    static const char path[] = "/tmp/test-flat-guest.sock";
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    const int client = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct error e = ERROR_INIT;
+    struct console console;
+    char text[201], back[256] = "";
+
+    need_kvm();
+    memset(text, '.', sizeof(text));
+    text[200] = 'q';
+    assert_int_equal(console_open(&console, "socket:/tmp/test-flat-guest.sock", &e), 0);
+    memcpy(address.sun_path, path, sizeof(path));
+    assert_int_equal(connect(client, (struct sockaddr *)&address, sizeof(address)), 0);
+    assert_int_equal(write(client, text, sizeof(text)), sizeof(text));
+    assert_int_equal(run_with(&console, make_pvh(guest_echoes, guest_echoes_end),
+                              (struct machine_config){.cpus = 1}, &e),
+                     0);
+    assert_int_equal(recv(client, back, sizeof(back), MSG_WAITALL), sizeof(text));
+    assert_memory_equal(back, text, sizeof(text));
+    close(client);
+    unlink(path);
+}
+
 static void test_sigterm(void **state _unused_)
 {
     struct error e = ERROR_INIT;
@@ -295,9 +348,13 @@ static void test_sigterm(void **state _unused_)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_pvh),          cmocka_unit_test(test_bzimage),
-        cmocka_unit_test(test_several_cpus), cmocka_unit_test(test_every_way_to_reset),
-        cmocka_unit_test(test_no_reboot),    cmocka_unit_test(test_a_guest_that_only_faults),
+        cmocka_unit_test(test_pvh),
+        cmocka_unit_test(test_bzimage),
+        cmocka_unit_test(test_several_cpus),
+        cmocka_unit_test(test_every_way_to_reset),
+        cmocka_unit_test(test_no_reboot),
+        cmocka_unit_test(test_a_guest_that_only_faults),
+        cmocka_unit_test(test_input_by_a_socket),
         cmocka_unit_test(test_sigterm),
     };
     sigset_t set;

@@ -116,6 +116,15 @@ static void test_concatenated(void **state _unused_)
     assert_int_equal(check(&b, b.size - 100), -ENOEXEC);
 }
 
+static void test_a_false_end_of_xz(void **state _unused_)
+{
+    struct bytes b = {0};
+
+    add_xz(&b);
+    b.data[b.size - 12] ^= 1; /* the footer's checksum */
+    assert_int_equal(check(&b, b.size), -ENOEXEC);
+}
+
 static void test_gzip_is_taken_as_it_is(void **state _unused_)
 {
     struct bytes b = {0};
@@ -160,9 +169,13 @@ static void test_hostile_sizes(void **state _unused_)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_whole),         cmocka_unit_test(test_cut_anywhere),
-        cmocka_unit_test(test_concatenated),  cmocka_unit_test(test_gzip_is_taken_as_it_is),
-        cmocka_unit_test(test_not_an_initrd), cmocka_unit_test(test_hostile_sizes),
+        cmocka_unit_test(test_whole),
+        cmocka_unit_test(test_cut_anywhere),
+        cmocka_unit_test(test_concatenated),
+        cmocka_unit_test(test_a_false_end_of_xz),
+        cmocka_unit_test(test_gzip_is_taken_as_it_is),
+        cmocka_unit_test(test_not_an_initrd),
+        cmocka_unit_test(test_hostile_sizes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
