@@ -101,7 +101,8 @@ static const struct {
     {VHOST_NET_SET_BACKEND, "its tap"},
     {TUNSETOFFLOAD, "offloads that the guest's driver negotiates"},
     {TUNSETVNETHDRSZ, "the header of the guest's driver"},
-    {TCSETS, "the terminal, put back at the end"},
+    {TCGETS, "the terminal, which libc looks at before"},
+    {TCSETS, "it is put back at the end"},
 };
 
 void sandbox_raise_limits(void)

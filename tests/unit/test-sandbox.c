@@ -12,6 +12,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <termios.h>
 
 #define ALLOWED 42
 
@@ -21,6 +22,16 @@ static void call_harmless(void)
 
     free(malloc(1 << 20));
     (void)!pread(STDIN_FILENO, &byte, 0, 0);
+}
+
+static struct termios settings;
+static int terminal; /* opened before */
+
+/* What puts a terminal back at the end. */
+static void call_tcsetattr(void)
+{
+    if (tcsetattr(terminal, TCSANOW, &settings) < 0)
+        _exit(1);
 }
 
 static void call_open(void)
@@ -76,6 +87,7 @@ static const struct {
 } rows[] = {
     {"harmless ones", call_harmless, ALLOWED},
     {"mmap", call_mmap, ALLOWED},
+    {"tcsetattr", call_tcsetattr, ALLOWED},
     {"open", call_open, EXIT_STATUS_FAILED},
     {"socket", call_socket, EXIT_STATUS_FAILED},
     {"execve", call_exec, EXIT_STATUS_FAILED},
@@ -136,6 +148,12 @@ static void test_users_that_cannot_be(void **state _unused_)
     assert_int_equal(sandbox_drop_privileges("root", &e), -EPERM);
 }
 
+static int open_terminal(void **state _unused_)
+{
+    terminal = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+    return terminal < 0 || tcgetattr(terminal, &settings) < 0 ? -1 : 0;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -144,5 +162,5 @@ int main(void)
         cmocka_unit_test(test_users_that_cannot_be),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, open_terminal, NULL);
 }
