@@ -22,11 +22,6 @@
 #define WINDOW64_ALIGN (1ULL << 30)
 #define IOMMU_REACH    (1ULL << 39)
 
-/* A guest that triple-faults this often in a row, each time this soon and without a word, isn't
- * rebooting: it can't boot. */
-#define EARLY_FAULTS_MAX 3
-#define EARLY_SECONDS    10
-
 void machine_request(struct machine *m, enum machine_request request, const char *fmt, ...)
 {
     int nothing = MACHINE_NOTHING;
@@ -66,8 +61,7 @@ static unsigned count_threads(const struct machine *m)
     return n;
 }
 
-/* Every vCPU out of the guest, its last exit completed. */
-static void pause_vcpus(struct machine *m)
+void machine_pause(struct machine *m)
 {
     const unsigned threads = count_threads(m);
 
@@ -80,11 +74,9 @@ static void pause_vcpus(struct machine *m)
     pthread_mutex_unlock(&m->lock);
 }
 
-static void resume_vcpus(struct machine *m)
+void machine_resume(struct machine *m)
 {
-    clock_gettime(CLOCK_MONOTONIC, &m->started);
     pthread_mutex_lock(&m->lock);
-    m->output_at_start = m->console->total;
     atomic_store(&m->paused, false);
     pthread_cond_broadcast(&m->changed);
     pthread_mutex_unlock(&m->lock);
@@ -126,15 +118,6 @@ static void end(struct machine *m, int result, const char *reason)
     loop_quit(&m->loop);
 }
 
-static bool is_early_fault(struct machine *m)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec - m->started.tv_sec < EARLY_SECONDS &&
-           m->console->total == m->output_at_start;
-}
-
 static void reboot(struct machine *m)
 {
     int r;
@@ -151,13 +134,13 @@ static void reboot(struct machine *m)
         return;
     }
     atomic_store(&m->request, MACHINE_NOTHING);
-    resume_vcpus(m);
+    early_start(m);
+    machine_resume(m);
 }
 
 static void triple_fault(struct machine *m)
 {
-    m->early_faults = is_early_fault(m) ? m->early_faults + 1 : 0;
-    if (m->early_faults == EARLY_FAULTS_MAX)
+    if (early_fault(m))
         end(m, -EIO,
             "the guest only triple-faults, without a word on its console: is the kernel "
             "file corrupt?");
@@ -171,7 +154,7 @@ static void on_wake(void *opaque, uint32_t events _unused_)
     uint64_t count;
 
     (void)!read(m->wake, &count, sizeof(count));
-    pause_vcpus(m);
+    machine_pause(m);
     switch ((enum machine_request)atomic_load(&m->request)) {
     case MACHINE_NOTHING:
         break;
@@ -179,7 +162,7 @@ static void on_wake(void *opaque, uint32_t events _unused_)
         end(m, 0, NULL);
         break;
     case MACHINE_RESET:
-        m->early_faults = 0;
+        m->early.faults = 0;
         reboot(m);
         break;
     case MACHINE_TRIPLE_FAULT:
@@ -278,6 +261,8 @@ static int init_basics(struct machine *m, struct error *e)
         r = loop_add(&m->loop, m->wake, EPOLLIN, on_wake, m);
     if (r == 0)
         r = watch_signals(m);
+    if (r == 0)
+        r = early_init(m);
     return r < 0 ? error_set(e, r, "cannot make the machine: %s", strerror(-r)) : 0;
 }
 
@@ -375,6 +360,7 @@ int machine_init(struct machine *m, const struct machine_config *config, int kvm
         .changed = PTHREAD_COND_INITIALIZER,
         .console = console,
         .serial_irq = -1,
+        .early.timer = -1,
         .config = *config,
         .signals = -1,
         .wake = -1,
@@ -398,7 +384,7 @@ int machine_start(struct machine *m, struct error *e)
     for (unsigned i = 0; r == 0 && i < m->num_vcpus; i++)
         r = vcpu_start(&m->vcpus[i], e);
     /* Until they have parked: a thread's first steps are calls the sandbox refuses. */
-    pause_vcpus(m);
+    machine_pause(m);
     return r;
 }
 
@@ -407,9 +393,10 @@ int machine_run(struct machine *m, struct error *e)
     int r;
 
     m->outcome = e;
-    resume_vcpus(m);
+    early_start(m);
+    machine_resume(m);
     r = loop_run(&m->loop);
-    pause_vcpus(m);
+    machine_pause(m);
     return r < 0 ? error_set(e, r, "event loop: %s", strerror(-r)) : m->result;
 }
 
@@ -430,6 +417,7 @@ void machine_done(struct machine *m)
     memory_done(&m->memory);
     loop_done(&m->loop);
     free(TAKE_PTR(m->serial));
+    early_done(m);
     closep(&m->signals);
     closep(&m->wake);
 }

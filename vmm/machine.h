@@ -19,13 +19,13 @@
 #include "vmm/boot.h"
 #include "vmm/bus.h"
 #include "vmm/cmos.h"
+#include "vmm/early.h"
 #include "vmm/kvm.h"
 #include "vmm/loop.h"
 #include "vmm/memory.h"
 #include "vmm/pci.h"
 #include <pthread.h>
 #include <stdatomic.h>
-#include <time.h>
 
 #define MACHINE_CPUS_MAX 64
 
@@ -78,9 +78,7 @@ struct machine {
     unsigned num_parked;    /* vCPUs that have parked */
     pthread_cond_t changed; /* one of these three changed */
 
-    struct timespec started;
-    uint64_t output_at_start; /* the console's count then */
-    unsigned early_faults;    /* triple faults in a row before the guest said anything */
+    struct early early; /* whether this guest can boot at all */
 
     struct error *outcome; /* of the run; set with machine_run */
     int result;
@@ -113,6 +111,12 @@ void machine_done(struct machine *m);
 /* machine_request - from any thread: end this run, why is for people. The first one counts. */
 void machine_request(struct machine *m, enum machine_request request, const char *fmt, ...)
     _printf_(3, 4);
+
+/* --- for the main thread --- */
+
+/* machine_pause - every vCPU out of the guest, its last exit completed. */
+void machine_pause(struct machine *m);
+void machine_resume(struct machine *m);
 
 /* --- for vCPU threads --- */
 

@@ -58,7 +58,7 @@ static const struct {
     {SCMP_SYS(rt_sigreturn), "the handler of the vCPU kick"},
     {SCMP_SYS(sendmsg), "the agent"},
     {SCMP_SYS(time), "the CMOS clock, where the vDSO can't read it"},
-    {SCMP_SYS(timerfd_settime), "gathering console output to lines"},
+    {SCMP_SYS(timerfd_settime), "console output, and guests that can't boot"},
     {SCMP_SYS(write), "console output, eventfds, messages"},
     {SCMP_SYS(writev), "messages"},
 #ifdef __SANITIZE_ADDRESS__
@@ -76,6 +76,8 @@ static const struct {
     {KVM_SET_GSI_ROUTING, "MSI messages"},
     {KVM_SET_USER_MEMORY_REGION, "BARs that the guest moves"},
     {KVM_SET_DEVICE_ATTR, "VFIO groups that leave"},
+    {KVM_GET_MP_STATE, "whether a guest that says nothing is dead"},
+    {KVM_GET_REGS, "whether a guest that says nothing is dead"},
     {KVM_SET_IRQCHIP, "reset"},
     {KVM_SET_REGS, "reset"},
     {KVM_SET_SREGS, "reset"},

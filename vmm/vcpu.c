@@ -21,6 +21,7 @@
 #define EFER_LME   (1U << 8)
 #define EFER_LMA   (1U << 10)
 #define RFLAGS_SET 0x2U
+#define RFLAGS_IF  0x200U
 
 #define SEGMENT_CODE 0xb
 #define SEGMENT_DATA 0x3
@@ -394,6 +395,19 @@ void vcpu_kick(struct vcpu *v)
 {
     if (v->has_thread)
         pthread_kill(v->thread, VCPU_KICK_SIGNAL);
+}
+
+bool vcpu_is_dead(const struct vcpu *v)
+{
+    struct kvm_mp_state state;
+    struct kvm_regs regs;
+
+    if (ioctl(v->fd, KVM_GET_MP_STATE, &state) < 0 || ioctl(v->fd, KVM_GET_REGS, &regs) < 0)
+        return false;
+    if (state.mp_state == KVM_MP_STATE_HALTED)
+        return !(regs.rflags & RFLAGS_IF);
+    return state.mp_state == KVM_MP_STATE_UNINITIALIZED ||
+           state.mp_state == KVM_MP_STATE_INIT_RECEIVED;
 }
 
 void vcpu_join(struct vcpu *v)

@@ -47,6 +47,9 @@ int vcpu_reset(struct vcpu *v, const struct boot_entry *entry, struct error *e) 
 int vcpu_start(struct vcpu *v, struct error *e) _must_check_;
 /* vcpu_kick - make it leave the guest soon. */
 void vcpu_kick(struct vcpu *v);
+/* vcpu_is_dead - nothing will wake it: halted with interrupts off, or never started. While the
+ * machine is paused. */
+bool vcpu_is_dead(const struct vcpu *v);
 /* vcpu_join - wait for its thread to end. */
 void vcpu_join(struct vcpu *v);
 
