@@ -342,6 +342,9 @@ int vflink_set(int ifindex, const char *pf_driver, unsigned vf, const struct vfl
     if (r < 0)
         return r;
     values = complete(m, wanted, &present);
+    /* Taking back a message that was refused: what is so already would be refused just the same. */
+    if (!(policy_diff(&values, &present) & m->attrs))
+        return 0;
     r = send_message(&t, m, &values);
     if (r < 0)
         return explain_refusal(&t, m, wanted, r, e);

@@ -344,14 +344,25 @@ static void test_a_driver_that_is_late(void **state _unused_)
 static void test_a_vf_in_reset(void **state _unused_)
 {
     const struct policy mac = one(POLICY_MAC, 0x525400aabbcc);
+    const struct policy other = one(POLICY_MAC, 0x525400aabbdd);
     struct error e = ERROR_INIT;
 
     driver.busy = 2;
     assert_int_equal(set_vf1("mac", &mac, NULL), 0);
     assert_int_equal(driver.sets, 3);
     driver.busy = 1000;
-    assert_int_equal(set_vf1("mac", &mac, &e), -EBUSY);
+    assert_int_equal(set_vf1("mac", &other, &e), -EBUSY);
     assert_true(driver.busy > 900);
+}
+
+/* A driver that refuses an attribute altogether need not take its present value either. */
+static void test_what_is_so_is_not_sent(void **state _unused_)
+{
+    const struct policy automatic = one(POLICY_STATE, IFLA_VF_LINK_STATE_AUTO);
+
+    driver.set_error = -EOPNOTSUPP;
+    assert_int_equal(set_vf1("state", &automatic, NULL), 0);
+    assert_int_equal(driver.sets, 0);
 }
 
 static void test_no_such_vf(void **state _unused_)
@@ -379,6 +390,7 @@ int main(void)
         TEST(test_a_driver_that_says_yes_and_does_nothing),
         TEST(test_a_driver_that_is_late),
         TEST(test_a_vf_in_reset),
+        TEST(test_what_is_so_is_not_sent),
         TEST(test_no_such_vf),
     };
 
