@@ -5,14 +5,22 @@
 
 #include <errno.h>
 
+/* A lease whose file was damaged doesn't tell what was before: then what is safe, and no address
+ * of the host's choosing, as a new VF has none. */
+static struct policy policy_of_nobody(const struct policy *actual)
+{
+    struct policy p = {.set = 0};
+
+    if (policy_has(actual, POLICY_MAC))
+        policy_put(&p, POLICY_MAC, 0);
+    return planner_complete_policy(&p, actual);
+}
+
 static int add_release_vf(struct plan *p, const struct pf *pf, const struct vf *vf,
                           const struct lease *l)
 {
     const char *rest = l->before_driver[0] ? l->before_driver : VFIO_DRIVER;
-    /* A lease whose file was damaged doesn't tell what was before: then what is safe. */
-    const struct policy nothing = {.set = 0};
-    const struct policy back =
-        l->before.set ? l->before : planner_complete_policy(&nothing, &vf->policy);
+    const struct policy back = l->before.set ? l->before : policy_of_nobody(&vf->policy);
 
     if (planner_add_vf_step(p, STEP_RESET, &vf->addr, "", "") < 0 ||
         planner_add_policy(p, pf, vf->index, &back, &vf->policy) < 0)
