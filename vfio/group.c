@@ -195,11 +195,22 @@ int vfio_group_busy(int group, pid_t *ret_pid)
     snprintf(path, sizeof(path), "/dev/vfio/%d", group);
     fd = open(path, O_RDWR | O_CLOEXEC);
     if (fd >= 0 || errno == ENOENT || errno == ENODEV || errno == ENXIO) {
-        *ret_pid = 0;
+        if (ret_pid)
+            *ret_pid = 0;
         return 0;
     }
     if (errno != EBUSY)
         return -errno;
-    *ret_pid = find_holder(group);
+    if (ret_pid)
+        *ret_pid = find_holder(group);
     return 1;
+}
+
+bool vfio_group_idle(const struct pci_addr *dev)
+{
+    _cleanup_close_ int dir = pci_addr_open(dev);
+    char status[32];
+
+    return dir >= 0 && file_read(dir, "power/runtime_status", status, sizeof(status)) > 0 &&
+           streq(status, "suspended");
 }

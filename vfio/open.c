@@ -10,6 +10,8 @@
 #include <time.h>
 
 #define CONTAINER_NODE  "/dev/vfio/vfio"
+#define GROUP_TRIES     5
+#define GROUP_DELAY_NS  20000000L
 #define DEVICE_TRIES    20
 #define DEVICE_DELAY_NS 100000000L
 
@@ -37,12 +39,19 @@ static int open_container(struct error *e)
 
 static int open_group(const struct pci_addr *dev, int group, struct error *e)
 {
+    static const struct timespec delay = {.tv_nsec = GROUP_DELAY_NS};
     char path[32];
     pid_t pid = 0;
     int fd, r;
 
     snprintf(path, sizeof(path), "/dev/vfio/%d", group);
-    fd = open(path, O_RDWR | O_CLOEXEC);
+    /* Somebody who only asks whether the group is busy has it open for a moment. */
+    for (int try = 1;; try++) {
+        fd = open(path, O_RDWR | O_CLOEXEC);
+        if (fd >= 0 || errno != EBUSY || try == GROUP_TRIES)
+            break;
+        nanosleep(&delay, NULL);
+    }
     if (fd >= 0)
         return fd;
     r = -errno;
