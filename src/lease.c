@@ -7,10 +7,15 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <time.h>
 
 #define SUFFIX          ".lease"
 #define GENERATION_FILE "generation"
+
+/* One agent has the state directory; this is for its threads. Some file systems (btrfs, tmpfs) show
+ * a reader neither the old nor the new entry of a file that is replaced meanwhile. */
+static pthread_mutex_t files = PTHREAD_MUTEX_INITIALIZER;
 
 static const char *const phase_names[] = {
     [LEASE_ASSIGNING] = "assigning",
@@ -33,6 +38,16 @@ void lease_list_done(struct lease_list *l)
 {
     free(l->items);
     *l = (struct lease_list)LEASE_LIST_INIT;
+}
+
+/* One line of printable text, cut to fit: it goes into the file and into messages. */
+static void set_reason(struct lease *l, const char *text)
+{
+    size_t n = 0;
+
+    for (; text[n] && n < sizeof(l->reason) - 1; n++)
+        l->reason[n] = text[n] >= ' ' && text[n] <= '~' ? text[n] : ' ';
+    l->reason[n] = '\0';
 }
 
 static int find_name(const char *const *names, size_t count, const char *text)
@@ -83,6 +98,7 @@ int lease_save(int state_dir, const struct lease *l, struct error *e)
 {
     char name[LEASE_ID + sizeof(SUFFIX)];
     struct state_draft d;
+    int r;
 
     state_draft_init(&d, "lease");
     state_draft_put(&d, "kind", "%s", kind_names[l->kind]);
@@ -99,12 +115,23 @@ int lease_save(int state_dir, const struct lease *l, struct error *e)
     } else {
         state_draft_put(&d, "parent", "%s", l->parent);
         state_draft_put(&d, "parent_is_bridge", "%s", l->parent_is_bridge ? "on" : "off");
+        state_draft_put(&d, "pf", "%s", PCI_ADDR_STR(&l->pf));
     }
     put_policy(&d, "wanted", &l->wanted);
     if (l->reason[0])
         state_draft_put(&d, "reason", "%s", l->reason);
     file_name(l->id, name);
-    return state_draft_save(&d, state_dir, name, e);
+    pthread_mutex_lock(&files);
+    r = state_draft_save(&d, state_dir, name, e);
+    pthread_mutex_unlock(&files);
+    return r;
+}
+
+int lease_quarantine(int state_dir, struct lease *l, const char *reason, struct error *e)
+{
+    l->phase = LEASE_QUARANTINED;
+    set_reason(l, reason);
+    return lease_save(state_dir, l, e);
 }
 
 int lease_remove(int state_dir, const struct lease *l, struct error *e)
@@ -113,7 +140,9 @@ int lease_remove(int state_dir, const struct lease *l, struct error *e)
     int r;
 
     file_name(l->id, name);
+    pthread_mutex_lock(&files);
     r = file_remove(state_dir, name);
+    pthread_mutex_unlock(&files);
     if (r < 0)
         return error_set(e, r, "cannot remove lease %s: %s", name, strerror(-r));
     return 0;
@@ -154,9 +183,21 @@ static int decode_virtio(const struct state_file *f, struct lease *l)
 {
     const char *bridge = state_file_get(f, "parent_is_bridge");
 
-    if (!bridge || parse_on_off(bridge, &l->parent_is_bridge) < 0)
+    if (!bridge || parse_on_off(bridge, &l->parent_is_bridge) < 0 || get_addr(f, "pf", &l->pf) < 0)
         return -EBADMSG;
     return get_text(f, "parent", l->parent, sizeof(l->parent));
+}
+
+/* It goes into messages and file names. Empty: of a damaged lease, which is being released. */
+static int get_vm(const struct state_file *f, char vm[static LEASE_VM])
+{
+    static const char libvirt[] = "libvirt:";
+
+    if (get_text(f, "vm", vm, LEASE_VM) < 0)
+        return -EBADMSG;
+    if (strncmp(vm, libvirt, strlen(libvirt)) == 0)
+        vm += strlen(libvirt);
+    return vm[0] == '\0' || vm_name_valid(vm) ? 0 : -EBADMSG;
 }
 
 static int decode(const struct state_file *f, struct lease *l)
@@ -168,13 +209,12 @@ static int decode(const struct state_file *f, struct lease *l)
 
     if (kind < 0 || phase < 0 || !generation ||
         parse_u64(generation, 0, UINT64_MAX, &l->generation) < 0 ||
-        get_text(f, "boot", l->boot_id, sizeof(l->boot_id)) < 0 ||
-        get_text(f, "vm", l->vm, sizeof(l->vm)) < 0 || get_policy(f, "wanted", &l->wanted) < 0)
+        get_text(f, "boot", l->boot_id, sizeof(l->boot_id)) < 0 || get_vm(f, l->vm) < 0 ||
+        get_policy(f, "wanted", &l->wanted) < 0)
         return -EBADMSG;
     l->kind = (enum lease_kind)kind;
     l->phase = (enum lease_phase)phase;
-    if (reason)
-        snprintf(l->reason, sizeof(l->reason), "%s", reason);
+    set_reason(l, reason ? reason : "");
     return l->kind == LEASE_KIND_VF ? decode_vf(f, l) : decode_virtio(f, l);
 }
 
@@ -202,7 +242,7 @@ static void quarantined_lease(const char *id, const char *reason, struct lease *
 {
     *ret = (struct lease){.phase = LEASE_QUARANTINED};
     snprintf(ret->id, sizeof(ret->id), "%s", id);
-    snprintf(ret->reason, sizeof(ret->reason), "%s", reason);
+    set_reason(ret, reason);
     ret->kind = pci_addr_parse(id, &ret->vf) == 0 ? LEASE_KIND_VF : LEASE_KIND_VIRTIO;
 }
 
@@ -235,7 +275,7 @@ static void dirp_close(DIR **d)
         closedir(*d);
 }
 
-int lease_load_all(int state_dir, struct lease_list *ret, struct error *e)
+static int load_all(int state_dir, struct lease_list *ret, struct error *e)
 {
     _cleanup_(dirp_close) DIR *dir = NULL;
     _cleanup_leases_ struct lease_list list = LEASE_LIST_INIT;
@@ -266,13 +306,27 @@ int lease_load_all(int state_dir, struct lease_list *ret, struct error *e)
     return 0;
 }
 
+int lease_load_all(int state_dir, struct lease_list *ret, struct error *e)
+{
+    int r;
+
+    pthread_mutex_lock(&files);
+    r = load_all(state_dir, ret, e);
+    pthread_mutex_unlock(&files);
+    return r;
+}
+
 int lease_stored_phase(int state_dir, const struct lease *l)
 {
     struct lease stored;
+    int r;
 
-    if (load_one(state_dir, l->id, &stored, NULL) < 0 || stored.generation != l->generation)
-        return -ENOENT;
-    return (int)stored.phase;
+    pthread_mutex_lock(&files);
+    r = load_one(state_dir, l->id, &stored, NULL);
+    pthread_mutex_unlock(&files);
+    if (r < 0)
+        return r;
+    return stored.generation == l->generation ? (int)stored.phase : -ENOENT;
 }
 
 /* Microseconds since 1970 are the floor: should the file be lost or damaged, generations still

@@ -15,6 +15,10 @@
  *   QUARANTINED  it could not be brought to a known state (no reset, damaged file); nobody gets it
  *
  * The generation is new with each lease: a release that names an older one is refused.
+ *
+ * Threads may call these at the same time: a lock makes each save, removal and look at the
+ * directory one act. Without it, a lease that is just being replaced could be missed by who reads
+ * the directory.
  */
 #ifndef SRC_LEASE_H
 #define SRC_LEASE_H
@@ -50,6 +54,7 @@ struct lease {
     char parent[IFNAMSIZ];           /* virtio: the bridge, or the PF under a macvtap */
     bool parent_is_bridge;
     char reason[256]; /* why it is quarantined */
+    bool held;        /* not stored: some process has it open (planner_look_held) */
 };
 
 struct lease_list {
@@ -78,10 +83,15 @@ int lease_load_all(int state_dir, struct lease_list *ret, struct error *e) _must
 /* lease_save - write it down, durably. */
 int lease_save(int state_dir, const struct lease *l, struct error *e) _must_check_;
 
+/* lease_quarantine - make @l QUARANTINED for @reason, and save it. */
+int lease_quarantine(int state_dir, struct lease *l, const char *reason,
+                     struct error *e) _must_check_;
+
 /* lease_remove - forget it, durably; one that isn't there is success. */
 int lease_remove(int state_dir, const struct lease *l, struct error *e) _must_check_;
 
-/* lease_stored_phase - phase in the file of this lease and generation, or -ENOENT. */
+/* lease_stored_phase - phase in the file of this lease and generation; -ENOENT if there is none
+ * (also where another has taken its place), -EBADMSG if it is damaged. */
 int lease_stored_phase(int state_dir, const struct lease *l);
 
 /* lease_next_generation - a number greater than any before, kept across restarts. */

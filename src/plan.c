@@ -45,13 +45,7 @@ static void quarantine(struct plan *p, struct error *e)
 
     if (!p->has_lease)
         return;
-    p->lease.phase = LEASE_QUARANTINED;
-    snprintf(p->lease.reason, sizeof(p->lease.reason), "%.*s", (int)sizeof(p->lease.reason) - 1,
-             e->text);
-    for (char *c = p->lease.reason; *c; c++)
-        if (*c == '\n')
-            *c = ' ';
-    if (lease_save(p->state_dir, &p->lease, &why) < 0)
+    if (lease_quarantine(p->state_dir, &p->lease, e->text, &why) < 0)
         log_error("cannot record that %s is quarantined: %s", p->object, why.text);
     error_prefix(e, "%s is quarantined: nobody gets it until 'sriovctl release %s' succeeds",
                  p->object, p->object);
@@ -63,8 +57,9 @@ static void go_back(struct plan *p, struct error *e)
 
     for (size_t i = p->num_steps; i-- > 0;) {
         struct error why = ERROR_INIT;
-        /* The lease of what can't be undone must stay: it is what blocks the VF. */
-        const bool keep = stuck && p->steps[i].type == STEP_LEASE;
+        /* The lease of what can't be undone must stay, to be quarantined: it is what blocks the
+         * VF. */
+        const bool keep = stuck && p->has_lease && p->steps[i].type == STEP_LEASE;
 
         if (keep || step_undo(&p->steps[i], &why) == 0)
             continue;

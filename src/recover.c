@@ -71,20 +71,30 @@ static int recover_pfs(struct agent *a, struct error *e)
     return r;
 }
 
+/* Left in its phase, it would be taken for one that somebody works on, for ever. */
+static void give_up(struct agent *a, struct lease *l, const struct error *why)
+{
+    struct error e = ERROR_INIT;
+
+    log_error("cannot finish what was begun on %s, so it is quarantined: %s", l->id, why->text);
+    if (lease_quarantine(a->state_dir, l, why->text, &e) < 0)
+        log_error("cannot record that %s is quarantined: %s", l->id, e.text);
+}
+
 static int recover_leases(struct agent *a, struct error *e)
 {
     _cleanup_present_ struct present now = {.state_dir = -1};
     int r = agent_present(a, &now, e);
 
     for (size_t i = 0; r == 0 && i < now.leases.count; i++) {
-        const struct lease *l = &now.leases.items[i];
+        struct lease *l = &now.leases.items[i];
         _cleanup_plan_ struct plan p = PLAN_INIT;
         struct error why = ERROR_INIT;
 
         if (l->phase == LEASE_QUARANTINED)
             log_warning("%s is quarantined (%s)", l->id, l->reason);
         if (planner_recover(&now, l, &p, &why) < 0)
-            log_error("cannot finish what was begun on %s: %s", l->id, why.text);
+            give_up(a, l, &why);
         else
             run_recovery(&p, l->id);
     }

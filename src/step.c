@@ -122,17 +122,6 @@ static int numvfs_run(const struct step *s, struct error *e)
     return numvfs_write(&s->dev, s->count, e);
 }
 
-/* The kernel goes from one count to another by way of 0. VFs that were there before can't be
- * brought back as they were; their number can. */
-static int numvfs_undo(const struct step *s, struct error *e)
-{
-    int r = numvfs_write(&s->dev, 0, e);
-
-    if (r < 0 || s->count_before == 0)
-        return r;
-    return numvfs_write(&s->dev, s->count_before, e);
-}
-
 static int wait_vfs_run(const struct step *s, struct error *e)
 {
     return numvfs_wait(&s->dev, s->count, VFS_READY_MS, e);
@@ -183,21 +172,39 @@ static int rest_vfs_run(const struct step *s, struct error *e)
     return 0;
 }
 
+/* The kernel goes from one count to another by way of 0. VFs that were there before can't be
+ * brought back as they were; their number can, and at rest. */
+static int numvfs_undo(const struct step *s, struct error *e)
+{
+    int r = numvfs_write(&s->dev, 0, e);
+
+    if (r < 0 || s->count_before == 0)
+        return r;
+    r = numvfs_write(&s->dev, s->count_before, e);
+    if (r == 0)
+        r = numvfs_wait(&s->dev, s->count_before, VFS_READY_MS, e);
+    return r < 0 ? r : rest_vfs_run(s, e);
+}
+
 /* ---- a VF and its lease ---- */
 
-static int lease_check(const struct step *s)
+/* Is this what is on the disk? */
+static int lease_is_stored(int state_dir, const struct lease *wanted)
 {
-    struct lease_list list = LEASE_LIST_INIT;
+    _cleanup_leases_ struct lease_list list = LEASE_LIST_INIT;
     const struct lease *l;
-    int r = lease_load_all(s->state_dir, &list, NULL);
+    int r = lease_load_all(state_dir, &list, NULL);
 
     if (r < 0)
         return r;
-    l = lease_find(&list, s->lease.id);
-    r = l && l->generation == s->lease.generation && l->phase == s->lease.phase &&
-        l->wanted.set == s->lease.wanted.set && policy_diff(&l->wanted, &s->lease.wanted) == 0;
-    lease_list_done(&list);
-    return r;
+    l = lease_find(&list, wanted->id);
+    return l && l->generation == wanted->generation && l->phase == wanted->phase &&
+           l->wanted.set == wanted->wanted.set && policy_diff(&l->wanted, &wanted->wanted) == 0;
+}
+
+static int lease_check(const struct step *s)
+{
+    return lease_is_stored(s->state_dir, &s->lease);
 }
 
 static int lease_run(const struct step *s, struct error *e)
@@ -207,9 +214,12 @@ static int lease_run(const struct step *s, struct error *e)
 
 static int lease_undo(const struct step *s, struct error *e)
 {
-    if (s->lease_before.id[0])
-        return lease_save(s->state_dir, &s->lease_before, e);
-    return lease_remove(s->state_dir, &s->lease, e);
+    if (!s->lease_before.id[0])
+        return lease_remove(s->state_dir, &s->lease, e);
+    /* A write that failed left what was before: on a full disk it can't be written again. */
+    if (lease_is_stored(s->state_dir, &s->lease_before) == 1)
+        return 0;
+    return lease_save(s->state_dir, &s->lease_before, e);
 }
 
 static int forget_lease_check(const struct step *s)
