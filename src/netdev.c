@@ -9,8 +9,10 @@
 #include <netlink/netlink.h>
 #include <netlink/route/link.h>
 #include <netlink/route/link/macvtap.h>
-#include <poll.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <time.h>
 
 static void sockp_free(struct nl_sock **s)
@@ -80,6 +82,18 @@ static int link_change(int ifindex, struct rtnl_link *change, const char *what, 
         return error_set(e, errno_of_nl(r), "cannot %s %s: %s", what,
                          if_indextoname((unsigned)ifindex, name) ? name : "?", nl_geterror(r));
     return 0;
+}
+
+const char *netdev_tap_name(const char *id, char buf[static IFNAMSIZ])
+{
+    snprintf(buf, IFNAMSIZ, NETDEV_TAP_PREFIX "%.11s", id);
+    return buf;
+}
+
+const char *netdev_macvtap_name(const char *id, char buf[static IFNAMSIZ])
+{
+    snprintf(buf, IFNAMSIZ, NETDEV_MACVTAP_PREFIX "%.11s", id);
+    return buf;
 }
 
 int netdev_set_up(int ifindex, struct error *e)
@@ -219,7 +233,32 @@ int netdev_macvtap_open(const char *name, struct error *e)
     snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", name);
     if (ioctl(fd, TUNSETIFF, &ifr) < 0)
         return error_set(e, -errno, "cannot set up macvtap %s: %s", name, strerror(errno));
+    if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+        return error_set(e, -EBUSY, "macvtap %s is in use by another process: stop it first", name);
     return TAKE_FD(fd);
+}
+
+int netdev_macvtap_held(const char *name)
+{
+    _cleanup_fclose_ FILE *locks = fopen("/proc/locks", "re");
+    char path[64], line[256];
+    struct stat st;
+
+    if (!locks)
+        return -errno;
+    snprintf(path, sizeof(path), "/dev/tap%u", if_nametoindex(name));
+    if (stat(path, &st) < 0)
+        return errno == ENOENT ? 0 : -errno;
+    while (fgets(line, sizeof(line), locks)) {
+        unsigned dev_major, dev_minor;
+        unsigned long inode;
+
+        /* "1: FLOCK  ADVISORY  WRITE 251 00:05:412 0 EOF" (proc(5)) */
+        if (sscanf(line, "%*u: FLOCK %*s %*s %*d %x:%x:%lu", &dev_major, &dev_minor, &inode) == 3 &&
+            makedev(dev_major, dev_minor) == st.st_dev && inode == st.st_ino)
+            return 1;
+    }
+    return 0;
 }
 
 int netdev_delete(const char *name, struct error *e)

@@ -18,6 +18,10 @@
 #define NETDEV_TAP_PREFIX     "svt-"
 #define NETDEV_MACVTAP_PREFIX "svm-"
 
+/* netdev_tap_name - the tap or macvtap of the lease with that id; returns @buf. */
+const char *netdev_tap_name(const char *id, char buf[static IFNAMSIZ]);
+const char *netdev_macvtap_name(const char *id, char buf[static IFNAMSIZ]);
+
 /* netdev_set_up - bring an interface administratively up (up already is success). */
 int netdev_set_up(int ifindex, struct error *e) _must_check_;
 
@@ -46,6 +50,16 @@ int netdev_macvtap_create(const char *name, const char *parent, uint64_t mac,
 
 /* netdev_macvtap_open - its character device, ready for vhost (vnet header on). fd or -errno. */
 int netdev_macvtap_open(const char *name, struct error *e) _must_check_;
+
+/**
+ * netdev_macvtap_held - does a process have the macvtap's character device open?
+ *
+ * netdev_macvtap_open locks what it opens (flock), and the lock lives as long as any copy of that
+ * fd: /proc/locks shows it without opening the device, which would take part of its traffic.
+ *
+ * Return: 1, 0, or negative errno.
+ */
+int netdev_macvtap_held(const char *name) _must_check_;
 
 /* netdev_delete - remove an interface; one that isn't there is success. */
 int netdev_delete(const char *name, struct error *e) _must_check_;

@@ -14,17 +14,33 @@ static bool wants_rate(const struct policy *wanted, const struct policy *actual)
     return policy_diff(wanted, actual) & rates;
 }
 
+/* A host driver may have it only as a network interface that is down. One that shows no interface
+ * has it in another network namespace, or has a disk in it. */
+static int check_not_the_hosts(const char *name, const struct vf *vf, struct error *e)
+{
+    if (streq(vf->driver, "") || streq(vf->driver, VFIO_DRIVER))
+        return 0;
+    if (!vf->netdev[0])
+        return error_set(e, -EBUSY,
+                         "%s is in use by the host (driver %s): unbind it from %s if it may be "
+                         "taken",
+                         name, vf->driver, vf->driver);
+    if (netdev_is_up(vf->netdev) == 0)
+        return 0;
+    return error_set(e, -EBUSY,
+                     "%s is in use by the host as %s (driver %s): 'ip link set %s down' if it may "
+                     "be taken",
+                     name, vf->netdev, vf->driver, vf->netdev);
+}
+
 /* May this VF be handed to a VM at all, whoever asks? */
 static int check_passable(const struct pf *pf, const struct vf *vf, struct error *e)
 {
     const char *name = VF_NAME_STR(pf, vf);
-    int group, r;
+    int group, r = check_not_the_hosts(name, vf, e);
 
-    if (vf->netdev[0] && netdev_is_up(vf->netdev) == 1)
-        return error_set(e, -EBUSY,
-                         "%s is in use by the host as %s (driver %s): 'ip link set %s down' if it "
-                         "may be taken",
-                         name, vf->netdev, vf->driver, vf->netdev);
+    if (r < 0)
+        return r;
     if (!vf->can_reset)
         return error_set(e, -EOPNOTSUPP,
                          "%s can't be reset by itself (no flr in reset_method), so one tenant's "
@@ -70,12 +86,13 @@ static int add_assign_steps(struct plan *p, const struct pf *pf, const struct vf
         return -ENOMEM;
     if (planner_add_policy(p, pf, vf->index, &l->wanted, &vf->policy) < 0)
         return -ENOMEM;
-    if (!fresh)
+    /* One that stands is reset only if a host driver had it meanwhile. */
+    if (!fresh && streq(vf->driver, VFIO_DRIVER))
         return 0;
     if (planner_add_vf_step(p, STEP_RESET, &vf->addr, "", "") < 0 ||
         planner_add_vf_step(p, STEP_BIND, &vf->addr, VFIO_DRIVER, "") < 0)
         return -ENOMEM;
-    return planner_add_lease(p, l, LEASE_ASSIGNED, l);
+    return fresh ? planner_add_lease(p, l, LEASE_ASSIGNED, l) : 0;
 }
 
 int planner_finish_assign(const struct present *now, const struct pf *pf, const struct vf *vf,
@@ -117,9 +134,7 @@ static int plan_reassign(const struct present *now, const struct pf *pf, const s
 {
     struct lease fresh = *l;
 
-    for (unsigned a = 0; a < POLICY_ATTR_COUNT; a++)
-        if (policy_has(policy, a))
-            policy_put(&fresh.wanted, a, policy->value[a]);
+    fresh.wanted = planner_merge_policy(&l->wanted, policy);
     if (policy_diff(&fresh.wanted, &l->wanted) == 0)
         return planner_finish_assign(now, pf, vf, l, l, ret, e);
     return planner_set(now, pf, vf, policy, ret, e);

@@ -37,7 +37,7 @@ static int add_release_virtio(struct plan *p, const struct lease *l)
     s = plan_add(p, STEP_NO_MACVTAP);
     if (!s)
         return -ENOMEM;
-    snprintf(s->ifname, sizeof(s->ifname), NETDEV_MACVTAP_PREFIX "%.11s", l->id);
+    netdev_macvtap_name(l->id, s->ifname);
     snprintf(s->detail, sizeof(s->detail), "%s", s->ifname);
     return 0;
 }
@@ -51,6 +51,20 @@ static int add_forget(struct plan *p, const struct lease *l)
     s->lease = *l;
     snprintf(s->detail, sizeof(s->detail), "%.63s", l->vm);
     return 0;
+}
+
+/* What is left of a damaged lease, made whole: from here on it is known what is done with it. */
+static int heal(const struct present *now, const struct pf *pf, const struct vf *vf,
+                struct lease *l, struct error *e)
+{
+    if (l->boot_id[0])
+        return 0;
+    if (vf) {
+        l->pf = pf->addr;
+        l->index = vf->index;
+    }
+    snprintf(l->boot_id, sizeof(l->boot_id), "%s", now->boot_id);
+    return lease_next_generation(now->state_dir, &l->generation, e);
 }
 
 int planner_release(const struct present *now, const struct lease *lease, struct plan *ret,
@@ -67,16 +81,17 @@ int planner_release(const struct present *now, const struct lease *lease, struct
     p.direction = PLAN_FORWARD;
     p.has_lease = true;
     p.lease = *lease;
-    r = vf ? planner_check_not_held(p.object, vf, e) : 0;
+    r = planner_check_released(now, lease, e);
+    if (r == 0)
+        r = heal(now, pf, vf, &p.lease, e);
     if (r < 0)
         return r;
-    /* A damaged lease can't be rewritten from what it doesn't say; it is only forgotten, last. */
-    r = lease->boot_id[0] ? planner_add_lease(&p, lease, LEASE_RELEASING, lease) : 0;
+    r = planner_add_lease(&p, &p.lease, LEASE_RELEASING, lease);
     if (r == 0 && vf)
         r = add_release_vf(&p, pf, vf, lease);
     if (r == 0 && lease->kind == LEASE_KIND_VIRTIO)
         r = add_release_virtio(&p, lease);
-    if (r < 0 || add_forget(&p, lease) < 0)
+    if (r < 0 || add_forget(&p, &p.lease) < 0)
         return planner_no_memory(e);
     *ret = p;
     p = (struct plan)PLAN_INIT;

@@ -26,9 +26,7 @@ static int add_steps(struct plan *p, const struct pf *pf, const struct vf *vf,
     if (old) {
         struct lease fresh = *old;
 
-        for (unsigned a = 0; a < POLICY_ATTR_COUNT; a++)
-            if (policy_has(policy, a))
-                policy_put(&fresh.wanted, a, policy->value[a]);
+        fresh.wanted = planner_merge_policy(&old->wanted, policy);
         if (planner_add_lease(p, &fresh, old->phase, old) < 0)
             return -ENOMEM;
     }
@@ -42,6 +40,11 @@ int planner_set(const struct present *now, const struct pf *pf, const struct vf 
     const struct lease *old = lease_find_vf(&now->leases, &vf->addr);
     int r = policy_check(policy, e);
 
+    if (r == 0 && old) {
+        const struct policy merged = planner_merge_policy(&old->wanted, policy);
+
+        r = policy_check(&merged, e);
+    }
     if (r < 0)
         return r;
     if (pf->ifindex == 0)

@@ -70,7 +70,7 @@ static int add_virtio_steps(struct plan *p, const struct present *now, const str
         if (!s)
             return -ENOMEM;
         s->lease = *l;
-        snprintf(s->ifname, sizeof(s->ifname), NETDEV_MACVTAP_PREFIX "%.11s", l->id);
+        netdev_macvtap_name(l->id, s->ifname);
         snprintf(s->detail, sizeof(s->detail), "%s on %s", s->ifname, l->parent);
     }
     return fresh ? planner_add_lease(p, l, LEASE_ASSIGNED, l) : 0;

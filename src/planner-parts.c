@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "src/planner-parts.h"
 
+#include "src/netdev.h"
 #include "vfio/group.h"
 
 #include <errno.h>
@@ -153,6 +154,23 @@ struct policy planner_complete_policy(const struct policy *asked, const struct p
     return full;
 }
 
+struct policy planner_merge_policy(const struct policy *old, const struct policy *asked)
+{
+    struct policy merged = *old;
+
+    for (unsigned a = 0; a < POLICY_ATTR_COUNT; a++)
+        if (policy_has(asked, a))
+            policy_put(&merged, a, asked->value[a]);
+    if (!policy_has(asked, POLICY_VLAN) || asked->value[POLICY_VLAN] != 0)
+        return merged;
+    /* Without a VLAN there is no tag that could have them. */
+    if (policy_has(&merged, POLICY_QOS) && !policy_has(asked, POLICY_QOS))
+        policy_put(&merged, POLICY_QOS, 0);
+    if (policy_has(&merged, POLICY_PROTO) && !policy_has(asked, POLICY_PROTO))
+        policy_put(&merged, POLICY_PROTO, ETH_P_8021Q);
+    return merged;
+}
+
 static int mac_taken(uint64_t mac, const char *by, struct error *e)
 {
     struct policy p = {.set = 0};
@@ -203,4 +221,44 @@ int planner_check_not_held(const char *name, const struct vf *vf, struct error *
                          name, vf->iommu_group);
     return error_set(e, -EBUSY, "%s is in use by process %d (/dev/vfio/%d): power its VM off first",
                      name, (int)pid, vf->iommu_group);
+}
+
+static int check_virtio_not_held(const struct lease *l, struct error *e)
+{
+    char name[IFNAMSIZ];
+    int r;
+
+    if (l->parent_is_bridge)
+        r = netdev_exists(netdev_tap_name(l->id, name));
+    else
+        r = netdev_macvtap_held(netdev_macvtap_name(l->id, name));
+    if (r < 0)
+        return error_set(e, r, "cannot tell whether %s is in use: %s", l->id, strerror(-r));
+    return r ? error_set(e, -EBUSY, "%s is in use by a process (%s): power VM %s off first", l->id,
+                         name, l->vm)
+             : 0;
+}
+
+int planner_check_released(const struct present *now, const struct lease *l, struct error *e)
+{
+    struct pf *pf = NULL;
+    const struct vf *vf;
+
+    if (l->kind == LEASE_KIND_VIRTIO)
+        return check_virtio_not_held(l, e);
+    vf = inventory_find_vf(&now->inv, &l->vf, &pf);
+    return vf ? planner_check_not_held(VF_NAME_STR(pf, vf), vf, e) : 0;
+}
+
+void planner_look_held(struct lease *l, const struct vf *vf)
+{
+    char name[IFNAMSIZ];
+
+    if (l->kind == LEASE_KIND_VF)
+        l->held = vf && vf->iommu_group >= 0 && !vfio_group_idle(&vf->addr) &&
+                  vfio_group_busy(vf->iommu_group, NULL) == 1;
+    else if (l->parent_is_bridge)
+        l->held = netdev_exists(netdev_tap_name(l->id, name));
+    else
+        l->held = netdev_macvtap_held(netdev_macvtap_name(l->id, name)) == 1;
 }

@@ -28,6 +28,9 @@ struct policy planner_complete_policy(const struct policy *asked, const struct p
 int planner_check_mac_free(const struct present *now, uint64_t mac, const char *id,
                            struct error *e);
 
+/* planner_merge_policy - @old with @asked over it; what an asked VLAN 0 makes void is reset. */
+struct policy planner_merge_policy(const struct policy *old, const struct policy *asked);
+
 /* planner_check_not_held - -EBUSY, with the process, while one holds the VF open. */
 int planner_check_not_held(const char *name, const struct vf *vf, struct error *e);
 

@@ -71,6 +71,15 @@ int planner_assign_virtio(const struct present *now, const char *vm, const struc
 int planner_release(const struct present *now, const struct lease *lease, struct plan *ret,
                     struct error *e) _must_check_;
 
+/* planner_check_released - -EBUSY while a process holds the lease's NIC. Asked again under the PF's
+ * gate, where no handoff can come between the answer and the steps. */
+int planner_check_released(const struct present *now, const struct lease *lease,
+                           struct error *e) _must_check_;
+
+/* planner_look_held - set @lease->held; @vf: the lease's, NULL if it is gone. Call under its PF's
+ * gate: for a moment it may have the group open. */
+void planner_look_held(struct lease *lease, const struct vf *vf);
+
 /* planner_set - change @policy's attributes of a VF, leased or not. */
 int planner_set(const struct present *now, const struct pf *pf, const struct vf *vf,
                 const struct policy *policy, struct plan *ret, struct error *e) _must_check_;
