@@ -5,6 +5,9 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
+
+#define LOOK_SECONDS 1
 
 int agent_init(struct agent *a, const char *state_path, const char *config_dir, struct error *e)
 {
@@ -67,4 +70,35 @@ int agent_present(struct agent *a, struct present *ret, struct error *e)
         .fallback_bridge = a->config.fallback_bridge,
     };
     return present_read(ret, e);
+}
+
+static struct gate *gate_locked(struct agent *a, const struct pci_addr *pf,
+                                const struct timespec *deadline)
+{
+    struct gate *g;
+
+    pthread_mutex_lock(&a->claim);
+    g = agent_gate(a, pf);
+    pthread_mutex_unlock(&a->claim);
+    return g && pthread_mutex_timedlock(&g->lock, deadline) == 0 ? g : NULL;
+}
+
+void agent_look_held(struct agent *a, struct present *now)
+{
+    struct timespec deadline;
+
+    clock_gettime(CLOCK_REALTIME, &deadline);
+    deadline.tv_sec += LOOK_SECONDS;
+    for (size_t i = 0; i < now->leases.count; i++) {
+        struct lease *l = &now->leases.items[i];
+        struct gate *g;
+
+        if (l->phase != LEASE_ASSIGNED)
+            continue;
+        g = gate_locked(a, &l->pf, &deadline);
+        if (!g)
+            continue;
+        planner_look_held(l, inventory_find_vf(&now->inv, &l->vf, NULL));
+        pthread_mutex_unlock(&g->lock);
+    }
 }

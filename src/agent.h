@@ -35,6 +35,7 @@ struct agent {
     pthread_mutex_t claim;
     struct gate *gates; /* under claim; never shrinks */
     struct session *sessions;
+    unsigned reads; /* main thread: requests under way that only read */
 };
 
 /* agent_init - open the state directory (locked: one agent a host) and load the configuration. */
@@ -47,6 +48,11 @@ struct gate *agent_gate(struct agent *a, const struct pci_addr *pf);
 
 /* agent_present - read what there is now. */
 int agent_present(struct agent *a, struct present *ret, struct error *e) _must_check_;
+
+/* agent_look_held - see which leased NICs a process holds: also those of VMs whose VMM isn't
+ * connected (it outlived an agent, or is libvirt's). Takes claim and gates; a PF that is busy for a
+ * second is left out. */
+void agent_look_held(struct agent *a, struct present *now);
 
 /**
  * agent_recover - finish what an earlier agent left half done

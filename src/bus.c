@@ -2,10 +2,15 @@
 #include "src/bus.h"
 
 #include "basic/log.h"
+#include "basic/quote.h"
 #include "src/request.h"
 #include "src/session.h"
 
 #include <errno.h>
+
+/* Everybody may read, so that somebody who asks without end must leave workers for those who change
+ * the host. */
+#define READS_MAX (WORKER_JOBS_MAX / 2)
 
 static const struct request_row *find_row(const char *member)
 {
@@ -55,7 +60,9 @@ static void on_done(struct job *j)
     struct request *q = (struct request *)j;
 
     if (q->error.code < 0 && q->row->changes)
-        log_error("%s %s: %s", q->row->member, q->name, q->error.text);
+        log_error("%s %s: %s", q->row->member, QUOTE_STR(q->name), q->error.text);
+    if (!q->row->changes)
+        q->agent->reads--;
     if (!q->replied && q->error.code < 0)
         reply_error(q->message, q->error.code, q->error.text);
     else if (!q->replied)
@@ -76,6 +83,8 @@ static int start(struct request *q, sd_bus_message *m, struct error *e)
 {
     int r = request_parse(q, m, e);
 
+    if (r == 0 && !q->row->changes && q->agent->reads >= READS_MAX)
+        r = error_set(e, -EBUSY, "the agent is busy with %d questions: try again", READS_MAX);
     if (r == 0)
         r = session_running(q->agent, &q->running, e);
     if (r < 0)
@@ -84,6 +93,8 @@ static int start(struct request *q, sd_bus_message *m, struct error *e)
     r = worker_start(q->agent->worker, &q->job);
     if (r < 0)
         return error_set(e, r, "the agent is busy with %d requests: try again", WORKER_JOBS_MAX);
+    if (!q->row->changes)
+        q->agent->reads++;
     return 0;
 }
 
@@ -133,6 +144,9 @@ int bus_attach(struct agent *a, sd_event *event, sd_bus **ret, struct error *e)
     if (r < 0)
         return error_set(e, r, "cannot reach the system bus: %s (is dbus running?)", strerror(-r));
     r = sd_bus_attach_event(bus, event, SD_EVENT_PRIORITY_NORMAL);
+    /* Without the bus nobody can ask for anything: the service manager starts a new agent. */
+    if (r >= 0)
+        r = sd_bus_set_exit_on_disconnect(bus, true);
     if (r >= 0)
         r = sd_bus_add_object_vtable(bus, NULL, BUS_PATH, BUS_INTERFACE, vtable, a);
     if (r >= 0)

@@ -7,7 +7,7 @@
 #include <limits.h>
 #include <pwd.h>
 
-#define LINE_MAX_BYTES 1024
+#define LINE_MAX_BYTES 8192 /* a VM's file may hold a kernel's command line */
 
 /* Called for each "Key=value", with its section ("" before the first). */
 typedef int (*entry_fn)(void *opaque, const char *section, const char *key, const char *value,
@@ -60,7 +60,8 @@ static int parse_file(const char *path, entry_fn entry, void *opaque, struct err
 
         number++;
         if (strlen(line) == sizeof(line) - 1)
-            return error_set(e, -EINVAL, "%s:%u: the line is too long", path, number);
+            return error_set(e, -EINVAL, "%s:%u: the line is too long: at most %d bytes", path,
+                             number, LINE_MAX_BYTES - 2);
         r = parse_line(line, section, entry, opaque, e);
         if (r < 0)
             return error_prefix(e, "%s:%u", path, number);

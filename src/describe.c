@@ -52,7 +52,7 @@ static const struct running *find_running(const struct running_list *running, co
 static const char *vf_state(const struct vf *vf, const struct lease *l,
                             const struct running_list *running)
 {
-    if (l && l->phase == LEASE_ASSIGNED && find_running(running, l->vm))
+    if (l && l->phase == LEASE_ASSIGNED && (l->held || find_running(running, l->vm)))
         return "in-use";
     if (l)
         return lease_phase_name(l->phase);
@@ -151,8 +151,19 @@ static json_object *describe_nic(const struct present *now, const struct running
     put_text(o, "kind", l->kind == LEASE_KIND_VF ? "vf" : "virtio");
     put_text(o, "pci", l->kind == LEASE_KIND_VF ? PCI_ADDR_STR(&l->vf) : NULL);
     put_text(o, "mac", policy_format(&l->wanted, POLICY_MAC, text));
-    put_text(o, "state", run && l->phase == LEASE_ASSIGNED ? "in-use" : lease_phase_name(l->phase));
+    put_text(o, "state",
+             (run || l->held) && l->phase == LEASE_ASSIGNED ? "in-use"
+                                                            : lease_phase_name(l->phase));
     return o;
+}
+
+/* A VM without a VMM that is connected runs if its NICs are held: the agent began after it. */
+static bool holds_nic(const struct lease_list *leases, const char *vm)
+{
+    for (size_t i = 0; i < leases->count; i++)
+        if (leases->items[i].held && streq(leases->items[i].vm, vm))
+            return true;
+    return false;
 }
 
 json_object *describe_vm(const struct present *now, const struct running_list *running,
@@ -162,7 +173,7 @@ json_object *describe_vm(const struct present *now, const struct running_list *r
     json_object *o = json_object_new_object(), *nics = json_object_new_array();
 
     put_text(o, "name", vm);
-    put_bool(o, "running", run != NULL);
+    put_bool(o, "running", run || holds_nic(&now->leases, vm));
     if (run)
         put_int(o, "pid", run->pid);
     for (size_t i = 0; i < now->leases.count; i++)

@@ -58,6 +58,25 @@ static int claim_first(struct change *c, struct error *e)
     return r;
 }
 
+/* Under the gate: is the lease still what it was when it was claimed? Others may have had their
+ * turn at the gate meanwhile: a release, or a VMM that took the NIC. */
+static int check_still_so(struct change *c, struct error *e)
+{
+    struct step *first = c->plan.num_steps > 0 ? &c->plan.steps[0] : NULL;
+    int r = 0;
+
+    if (!first || first->type != STEP_LEASE)
+        return 0;
+    if (lease_stored_phase(c->now.state_dir, &first->lease) != (int)first->lease.phase)
+        return error_set(e, -EBUSY, "%s was released or assigned meanwhile: see 'sriovctl list'",
+                         c->plan.object);
+    if (first->lease.phase == LEASE_RELEASING)
+        r = planner_check_released(&c->now, &first->lease, e);
+    if (r < 0 && step_undo(first, NULL) < 0)
+        error_prefix(e, "%s stays half released until sriovd restarts", c->plan.object);
+    return r;
+}
+
 /* What is left once claim is given back. */
 static int change_run(struct change *c, struct error *e)
 {
@@ -74,7 +93,9 @@ static int change_run(struct change *c, struct error *e)
         worker_tell(&c->q->job);
     }
     pthread_mutex_lock(&c->gate->lock);
-    r = plan_run(&c->plan, e);
+    r = check_still_so(c, e);
+    if (r == 0)
+        r = plan_run(&c->plan, e);
     pthread_mutex_unlock(&c->gate->lock);
     if (r < 0 || c->q->no_wait)
         return r;
@@ -184,11 +205,9 @@ static int assign_plan(struct change *c, struct error *e)
     if (r < 0)
         return r;
     again = same_again(c);
-    if (again)
-        return assign_again(c, again, e);
-    r = assign_vf(c, e);
+    r = again ? assign_again(c, again, e) : assign_vf(c, e);
     /* Only what can't be had falls back: a conflict or a mistake is the caller's to see. */
-    if (c->q->fallback_virtio && (r == -EOPNOTSUPP || r == -ENODEV))
+    if (!again && c->q->fallback_virtio && (r == -EOPNOTSUPP || r == -ENODEV))
         r = assign_virtio(c, e);
     return r < 0 ? r : claim_first(c, e);
 }

@@ -1,12 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "src/request.h"
 
+#include "basic/quote.h"
+
 #include <errno.h>
+
+/* What there is now, and who uses it. */
+static int look(struct request *q, struct present *ret, struct error *e)
+{
+    int r = agent_present(q->agent, ret, e);
+
+    if (r == 0)
+        agent_look_held(q->agent, ret);
+    return r;
+}
 
 int request_list(struct request *q, struct error *e)
 {
     _cleanup_present_ struct present now = {.state_dir = -1};
-    int r = agent_present(q->agent, &now, e);
+    int r = look(q, &now, e);
 
     return r < 0 ? r : request_set_reply(q, describe_pfs(&now, &q->running), e);
 }
@@ -14,7 +26,7 @@ int request_list(struct request *q, struct error *e)
 int request_list_vms(struct request *q, struct error *e)
 {
     _cleanup_present_ struct present now = {.state_dir = -1};
-    int r = agent_present(q->agent, &now, e);
+    int r = look(q, &now, e);
 
     return r < 0 ? r : request_set_reply(q, describe_vms(&now, &q->running), e);
 }
@@ -74,7 +86,7 @@ int request_show(struct request *q, struct error *e)
     json_object *o;
     struct pf *pf;
     struct vf *vf;
-    int r = agent_present(q->agent, &now, e);
+    int r = look(q, &now, e);
 
     if (r < 0)
         return r;
@@ -84,5 +96,6 @@ int request_show(struct request *q, struct error *e)
     /* An ambiguous vfN has a better answer than "no such thing". */
     if (name_find_vf(&now.inv, q->name, &pf, &vf, e) == -EINVAL)
         return -EINVAL;
-    return error_set(e, -ENODEV, "there is no PF, VF or VM '%.80s': see 'sriovctl list'", q->name);
+    return error_set(e, -ENODEV, "there is no PF, VF or VM '%s': see 'sriovctl list'",
+                     QUOTE_STR(q->name));
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "src/request.h"
 
+#include "basic/quote.h"
+
 #include <errno.h>
 
 const struct request_row request_table[] = {
@@ -43,9 +45,9 @@ static int parse_vm(const char *text, char ret[static LEASE_VM], struct error *e
 
     if (!vm_name_valid(name))
         return error_set(e, -EINVAL,
-                         "'%.80s' can't be the name of a VM: use letters, digits and . _ - + @, "
+                         "'%s' can't be the name of a VM: use letters, digits and . _ - + @, "
                          "at most %d of them",
-                         text, VM_NAME_MAX - 1);
+                         QUOTE_STR(text), VM_NAME_MAX - 1);
     snprintf(ret, LEASE_VM, "%s%s", libvirt ? "libvirt:" : "", name);
     return 0;
 }
@@ -53,14 +55,14 @@ static int parse_vm(const char *text, char ret[static LEASE_VM], struct error *e
 static int option_on_off(const char *key, const char *value, bool *ret, struct error *e)
 {
     if (parse_on_off(value, ret) < 0)
-        return error_set(e, -EINVAL, "%s takes on or off, not '%.40s'", key, value);
+        return error_set(e, -EINVAL, "%s takes on or off, not '%s'", key, QUOTE_STR(value));
     return 0;
 }
 
 static int option_fallback(struct request *q, const char *value, struct error *e)
 {
     if (!streq(value, "virtio") && !streq(value, "none"))
-        return error_set(e, -EINVAL, "fallback takes virtio or none, not '%.40s'", value);
+        return error_set(e, -EINVAL, "fallback takes virtio or none, not '%s'", QUOTE_STR(value));
     q->fallback_virtio = streq(value, "virtio");
     return 0;
 }
@@ -77,7 +79,7 @@ static int option_entry(struct request *q, const char *key, const char *value, s
         return option_fallback(q, value, e);
     if (streq(key, "vm"))
         return parse_vm(value, q->only_vm, e);
-    return error_set(e, -EINVAL, "there is no option '%.40s'", key);
+    return error_set(e, -EINVAL, "there is no option '%s'", QUOTE_STR(key));
 }
 
 static int policy_entry(struct request *q, const char *key, const char *value, struct error *e)
@@ -87,7 +89,7 @@ static int policy_entry(struct request *q, const char *key, const char *value, s
     if (attr >= 0 && policy_has(&q->policy, (enum policy_attr)attr))
         return error_set(e, -EINVAL, "%s is given twice", key);
     /* Unknown attributes are the caller's mistake, not a missing object. */
-    return attr < 0 ? error_set(e, -EINVAL, "there is no policy attribute '%.40s'", key)
+    return attr < 0 ? error_set(e, -EINVAL, "there is no policy attribute '%s'", QUOTE_STR(key))
                     : policy_parse_attr(&q->policy, key, value, e);
 }
 

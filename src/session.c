@@ -10,15 +10,23 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <time.h>
 
-#define SESSIONS_MAX    1024
-#define TAKEN_TIMEOUT_S 30
+#define SESSIONS_MAX    768 /* below the 1024 fds that a process has by default */
+#define PENDING_MAX     16  /* of a user, without HELLO yet */
+#define HELLO_TIMEOUT_S 5
+#define TAKEN_TIMEOUT_S 30 /* a VMM that pins much memory takes its time */
+
+/* A lease that is being assigned has its last steps soon behind it. */
+#define ASSIGNING_TRIES    200
+#define ASSIGNING_DELAY_NS 50000000L
 
 struct session {
     struct job job; /* first: a job is its session */
     struct agent *agent;
     struct session *next;
     sd_event_source *source;
+    sd_event_source *deadline; /* for HELLO */
     int sock;
     uid_t uid;
     pid_t pid;
@@ -42,22 +50,28 @@ static void session_free(struct session *s)
         p = &(*p)->next;
     *p = s->next;
     sd_event_source_disable_unref(s->source);
+    sd_event_source_disable_unref(s->deadline);
     closep(&s->sock);
     free(s);
 }
 
-static void refuse(struct session *s, int code, const char *text)
+static void tell_refused(int sock, int code, const char *text)
 {
     struct handoff_msg m;
 
     handoff_msg_init(&m, HANDOFF_REFUSED, 0);
     m.code = code;
     snprintf(m.text, sizeof(m.text), "%.*s", (int)sizeof(m.text) - 1, text);
+    /* A VMM that is gone needs no answer. */
+    if (handoff_send(sock, &m, NULL, 0) < 0)
+        return;
+}
+
+static void refuse(struct session *s, int code, const char *text)
+{
     log_warning("VMM of '%s' (uid %u, pid %d) refused: %s", s->vm, (unsigned)s->uid, (int)s->pid,
                 text);
-    /* A VMM that is gone needs no answer. */
-    if (handoff_send(s->sock, &m, NULL, 0) < 0)
-        return;
+    tell_refused(s->sock, code, text);
 }
 
 /* ---- in the job's thread ---- */
@@ -92,9 +106,7 @@ static int send_nic(struct session *s, const struct lease *l, enum handoff_kind 
     if (kind == HANDOFF_KIND_VF)
         pci_addr_format(&l->vf, m.nic.pci);
     r = handoff_send(s->sock, &m, fds, n_fds);
-    if (r < 0)
-        return error_set(e, r, "cannot send %s to the VMM: %s", l->id, strerror(-r));
-    return wait_taken(s, seq, e);
+    return r < 0 ? error_set(e, r, "cannot send %s to the VMM: %s", l->id, strerror(-r)) : 0;
 }
 
 /* @container: of the VFs handed over so far, -1 before the first; it outlives this call. */
@@ -119,11 +131,9 @@ static int open_tap(const struct lease *l, struct error *e)
     char name[IFNAMSIZ];
 
     if (l->parent_is_bridge) {
-        snprintf(name, sizeof(name), NETDEV_TAP_PREFIX "%.11s", l->id);
-        return netdev_tap_open(name, l->parent, e);
+        return netdev_tap_open(netdev_tap_name(l->id, name), l->parent, e);
     }
-    snprintf(name, sizeof(name), NETDEV_MACVTAP_PREFIX "%.11s", l->id);
-    return netdev_macvtap_open(name, e);
+    return netdev_macvtap_open(netdev_macvtap_name(l->id, name), e);
 }
 
 static int hand_over_virtio(struct session *s, const struct lease *l, uint32_t seq, struct error *e)
@@ -140,8 +150,32 @@ static int hand_over_virtio(struct session *s, const struct lease *l, uint32_t s
     return send_nic(s, l, HANDOFF_KIND_VIRTIO, seq, (const int[]){tap, vhost}, 2, e);
 }
 
-static int hand_over_one(struct session *s, const struct lease *l, uint32_t seq, int *container,
-                         struct error *e)
+/* Under the PF's gate. Return: 1 sent, 0 there is nothing to send any more, -EAGAIN while the lease
+ * is being assigned, another negative errno. */
+static int offer(struct session *s, const struct lease *l, uint32_t seq, int *container,
+                 struct error *e)
+{
+    const int phase = lease_stored_phase(s->agent->state_dir, l);
+    int r;
+
+    if (phase == -ENOENT || phase == LEASE_RELEASING)
+        return 0;
+    if (phase == LEASE_ASSIGNING)
+        return error_set(e, -EAGAIN, "%s is still being assigned to %s: try again", l->id, l->vm);
+    if (phase != LEASE_ASSIGNED)
+        return error_set(e, -EBUSY, "%s of VM %s is quarantined: 'sriovctl release %s' first",
+                         l->id, l->vm, l->id);
+    if (l->kind == LEASE_KIND_VF)
+        r = hand_over_vf(s, l, seq, container, e);
+    else
+        r = hand_over_virtio(s, l, seq, e);
+    return r < 0 ? r : 1;
+}
+
+/* The gate is held until the fds are on their way, not until the VMM has taken them: from then on
+ * it holds the NIC for everybody to see, and one that never answers keeps nobody waiting. */
+static int offer_gated(struct session *s, const struct lease *l, uint32_t seq, int *container,
+                       struct error *e)
 {
     struct gate *g;
     int r;
@@ -152,14 +186,23 @@ static int hand_over_one(struct session *s, const struct lease *l, uint32_t seq,
     if (!g)
         return error_set(e, -ENOMEM, "out of memory");
     pthread_mutex_lock(&g->lock);
-    if (lease_stored_phase(s->agent->state_dir, l) != LEASE_ASSIGNED)
-        r = error_set(e, -EBUSY, "%s is not, or no longer, assigned to %s", l->id, l->vm);
-    else if (l->kind == LEASE_KIND_VF)
-        r = hand_over_vf(s, l, seq, container, e);
-    else
-        r = hand_over_virtio(s, l, seq, e);
+    r = offer(s, l, seq, container, e);
     pthread_mutex_unlock(&g->lock);
     return r;
+}
+
+/* @seq: of the last NIC that was taken; goes up by one if this is. */
+static int hand_over_one(struct session *s, const struct lease *l, uint32_t *seq, int *container,
+                         struct error *e)
+{
+    const struct timespec delay = {.tv_nsec = ASSIGNING_DELAY_NS};
+    int r = offer_gated(s, l, *seq + 1, container, e);
+
+    for (unsigned tries = 0; r == -EAGAIN && tries < ASSIGNING_TRIES; tries++) {
+        nanosleep(&delay, NULL);
+        r = offer_gated(s, l, *seq + 1, container, e);
+    }
+    return r <= 0 ? r : wait_taken(s, ++*seq, e);
 }
 
 static int by_generation(const void *a, const void *b)
@@ -182,7 +225,7 @@ static int hand_over_all(struct session *s, struct error *e)
         qsort(leases.items, leases.count, sizeof(*leases.items), by_generation);
     for (size_t i = 0; r == 0 && i < leases.count; i++)
         if (streq(leases.items[i].vm, s->vm))
-            r = hand_over_one(s, &leases.items[i], ++seq, &container, e);
+            r = hand_over_one(s, &leases.items[i], &seq, &container, e);
     if (r < 0)
         return r;
     handoff_msg_init(&m, HANDOFF_READY, seq);
@@ -212,13 +255,14 @@ static void handed_over(struct job *j)
     struct session *s = (struct session *)j;
 
     s->handing_over = false;
+    /* First of all: nothing that is sent from here may wait for a VMM that doesn't read. */
+    fcntl(s->sock, F_SETFL, O_NONBLOCK);
     if (s->error.code < 0) {
         refuse(s, s->error.code, s->error.text);
         session_free(s);
         return;
     }
     log_info("VM %s runs (pid %d)", s->vm, (int)s->pid);
-    fcntl(s->sock, F_SETFL, O_NONBLOCK);
     if (sd_event_source_set_enabled(s->source, SD_EVENT_ON) < 0)
         log_error("cannot watch the VMM of %s", s->vm);
 }
@@ -271,6 +315,7 @@ static int on_hello(struct session *s, const struct handoff_msg *m, struct error
     r = check_owner(s, e);
     if (r < 0)
         return r;
+    s->deadline = sd_event_source_disable_unref(s->deadline);
     sd_event_source_set_enabled(s->source, SD_EVENT_OFF);
     s->handing_over = true;
     s->job = (struct job){.work = hand_over, .done = handed_over};
@@ -303,6 +348,15 @@ static int on_message(sd_event_source *src _unused_, int fd, uint32_t revents _u
     return 0;
 }
 
+static int on_deadline(sd_event_source *src _unused_, uint64_t usec _unused_, void *opaque)
+{
+    struct session *s = opaque;
+
+    refuse(s, -ETIMEDOUT, "a VMM begins with HELLO, and none came");
+    session_free(s);
+    return 0;
+}
+
 static unsigned count_sessions(const struct agent *a)
 {
     unsigned n = 0;
@@ -312,27 +366,58 @@ static unsigned count_sessions(const struct agent *a)
     return n;
 }
 
+/* May this user connect once more? */
+static int check_room(const struct agent *a, uid_t uid, struct error *e)
+{
+    unsigned pending = 0;
+
+    for (const struct session *s = a->sessions; s; s = s->next)
+        pending += s->uid == uid && !s->vm[0];
+    if (pending >= PENDING_MAX)
+        return error_set(e, -EBUSY, "user %u has %u connections that didn't say HELLO: try again",
+                         (unsigned)uid, pending);
+    if (count_sessions(a) >= SESSIONS_MAX)
+        return error_set(e, -EBUSY, "the agent serves %d VMs, and no more at a time", SESSIONS_MAX);
+    return 0;
+}
+
+static int watch(const struct listener *l, struct session *s)
+{
+    int r = sd_event_add_io(l->event, &s->source, s->sock, EPOLLIN, on_message, s);
+
+    if (r < 0)
+        return r;
+    return sd_event_add_time_relative(l->event, &s->deadline, CLOCK_MONOTONIC,
+                                      HELLO_TIMEOUT_S * 1000000ULL, 0, on_deadline, s);
+}
+
 static int on_accept(sd_event_source *src _unused_, int fd, uint32_t revents _unused_, void *opaque)
 {
     const struct listener *l = opaque;
     _cleanup_close_ int sock = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    struct error e = ERROR_INIT;
     struct session *s;
+    uid_t uid;
+    pid_t pid;
 
-    if (sock < 0 || count_sessions(l->agent) >= SESSIONS_MAX)
+    if (sock < 0 || handoff_peer(sock, &uid, &pid) < 0)
         return 0;
+    /* Not logged: it is a stranger's to repeat. */
+    if (check_room(l->agent, uid, &e) < 0) {
+        tell_refused(sock, e.code, e.text);
+        return 0;
+    }
     s = calloc(1, sizeof(*s));
     if (!s)
         return 0;
     s->agent = l->agent;
-    s->sock = -1;
+    s->uid = uid;
+    s->pid = pid;
+    s->sock = TAKE_FD(sock);
     s->next = l->agent->sessions;
     l->agent->sessions = s;
-    if (handoff_peer(sock, &s->uid, &s->pid) < 0 ||
-        sd_event_add_io(l->event, &s->source, sock, EPOLLIN, on_message, s) < 0) {
+    if (watch(l, s) < 0)
         session_free(s);
-        return 0;
-    }
-    s->sock = TAKE_FD(sock);
     return 0;
 }
 
@@ -346,6 +431,13 @@ int session_listen(struct agent *a, sd_event *event, const char *path, struct er
         return l.sock;
     r = sd_event_add_io(event, NULL, l.sock, EPOLLIN, on_accept, &l);
     return r < 0 ? error_set(e, r, "cannot watch %s: %s", path, strerror(-r)) : 0;
+}
+
+void session_cut_all(struct agent *a)
+{
+    /* The sockets of those in a thread stay open until it is through with them. */
+    for (struct session *s = a->sessions; s; s = s->next)
+        shutdown(s->sock, SHUT_RDWR);
 }
 
 void session_close_all(struct agent *a)

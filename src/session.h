@@ -9,6 +9,9 @@
  * lease, sends them and closes its own copies before the next; the agent holds none afterwards.
  * In all other states it belongs to the main thread. A VM's name is taken from HELLO on, so that
  * two VMMs never run one VM.
+ *
+ * Anyone may connect: who doesn't say HELLO soon is shut out, and a user has only so many
+ * connections without it.
  */
 #ifndef SRC_SESSION_H
 #define SRC_SESSION_H
@@ -20,7 +23,9 @@
 int session_listen(struct agent *a, sd_event *event, const char *path,
                    struct error *e) _must_check_;
 
-/* session_close_all - when the agent ends; VMMs run on. */
+/* When the agent ends; VMMs run on. session_cut_all ends handoffs that are under way (their VMMs
+ * see the agent go); after the workers' end session_close_all frees what is left. */
+void session_cut_all(struct agent *a);
 void session_close_all(struct agent *a);
 
 /* session_running - the VMs that have a VMM now; the caller frees @ret->items. */

@@ -80,11 +80,14 @@ static int serve(struct agent *a, sd_event *event, struct error *e)
     sd_notify(0, "READY=1\nSTATUS=Serving requests");
     r = sd_event_loop(event);
     sd_notify(0, "STOPPING=1");
-    session_close_all(a);
+    session_cut_all(a);
     worker_free(a->worker);
     a->worker = NULL;
+    session_close_all(a);
     sd_bus_flush_close_unref(bus);
-    return r < 0 ? error_set(e, r, "the event loop failed: %s", strerror(-r)) : 0;
+    if (r < 0)
+        return error_set(e, r, "the event loop failed: %s", strerror(-r));
+    return r > 0 ? error_set(e, -ECONNRESET, "the system bus went away") : 0;
 }
 
 static int run(struct agent *a, struct error *e)
