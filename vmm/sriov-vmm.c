@@ -92,16 +92,17 @@ static int take_nics(struct machine *m, int agent, struct error *e)
     return r;
 }
 
-/* Build the machine, give up what it doesn't need any more, run it. */
+/* Give up what isn't needed any more, finish the machine, run it. NICs come to an unprivileged
+ * process: the kernel's own threads for them (vhost's) are made in its image. The agent has seen
+ * who connected. */
 static int run_machine(struct machine *m, const struct options *o, int agent, struct error *e)
 {
-    int r = 0;
+    int r;
 
     sandbox_raise_limits();
-    if (agent >= 0)
+    r = sandbox_drop_privileges(o->user, e);
+    if (r == 0 && agent >= 0)
         r = take_nics(m, agent, e);
-    if (r == 0)
-        r = sandbox_drop_privileges(o->user, e);
     if (r == 0)
         r = machine_start(m, e);
     if (r == 0)
