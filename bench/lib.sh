@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 #
 # What the measurements share. Each runs in the virtual host (lab/run) with a VF on vfio-pci and
 # compares sriov-vmm with QEMU's q35 in the same run: its clock is not the machine's, and one
@@ -70,10 +70,10 @@ end_vmm() {
 said() {
     local deadline=$((SECONDS + $1))
     until grep -Eq -- "$2" "$out/said"; do
-        kill -0 "$vmm" 2>/dev/null && [ $SECONDS -lt $deadline ] || {
+        if ! kill -0 "$vmm" 2>/dev/null || [ $SECONDS -ge $deadline ]; then
             tail -n 20 "$out/said" "$out/log" >&2
             die "the guest never said \"$2\""
-        }
+        fi
         sleep 0.02
     done
 }
