@@ -159,29 +159,36 @@ static int build_call(sd_bus *bus, const struct agent_call *call, sd_bus_message
     return 0;
 }
 
-static int read_answer(sd_bus_message *reply, struct json_object **ret, struct error *e)
+static int parse_json(const char *text, struct json_object **ret)
 {
-    struct json_tokener *tokener;
-    struct json_object *value = NULL;
-    const char *text;
-    int r = sd_bus_message_read(reply, "s", &text);
+    struct json_tokener *tokener = json_tokener_new_ex(ANSWER_DEPTH);
+    struct json_object *value;
+    int r;
 
-    if (r < 0)
-        return error_set(e, -EBADMSG, "the agent's answer is no string: is it of another version?");
-    tokener = json_tokener_new_ex(ANSWER_DEPTH);
     if (!tokener)
-        return error_set(e, -ENOMEM, "out of memory");
+        return -ENOMEM;
     json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
     /* With its NUL, or a number at the top would wait for more digits. */
     value = json_tokener_parse_ex(tokener, text, (int)strlen(text) + 1);
     r = json_tokener_get_error(tokener) == json_tokener_success && value ? 0 : -EBADMSG;
     json_tokener_free(tokener);
-    if (r < 0) {
+    if (r < 0)
         json_object_put(value);
-        return error_set(e, r, "the agent's answer isn't valid JSON: is it of another version?");
-    }
-    *ret = value;
-    return 0;
+    else
+        *ret = value;
+    return r;
+}
+
+static int read_answer(sd_bus_message *reply, struct json_object **ret, struct error *e)
+{
+    const char *text;
+    int r = sd_bus_message_read(reply, "s", &text);
+
+    if (r < 0)
+        return error_set(e, -EBADMSG, "the agent's answer is no string: is it of another version?");
+    r = parse_json(text, ret);
+    return r < 0 ? error_set(e, r, "the agent's answer isn't valid JSON: is it of another version?")
+                 : 0;
 }
 
 int agent_client_call(struct sd_bus *bus, const struct agent_call *call, struct json_object **ret,
@@ -213,6 +220,43 @@ int agent_client_ask(const struct agent_call *call, struct json_object **ret, st
     int r = agent_client_open(CONNECT_MS, &bus, e);
 
     return r < 0 ? r : agent_client_call(bus, call, ret, e);
+}
+
+struct listening {
+    int (*on_event)(void *opaque, struct json_object *event);
+    void *opaque;
+    int result;
+};
+
+static int on_signal(sd_bus_message *m, void *opaque, sd_bus_error *error _unused_)
+{
+    struct listening *l = opaque;
+    _cleanup_answer_ struct json_object *event = NULL;
+    const char *text;
+
+    if (l->result == 0 && sd_bus_message_read(m, "s", &text) >= 0 && parse_json(text, &event) == 0)
+        l->result = l->on_event(l->opaque, event);
+    return 0;
+}
+
+int agent_client_listen(struct sd_bus *bus,
+                        int (*on_event)(void *opaque, struct json_object *event), void *opaque,
+                        struct error *e)
+{
+    struct listening l = {.on_event = on_event, .opaque = opaque};
+    int r =
+        sd_bus_match_signal(bus, NULL, BUS_NAME, BUS_PATH, BUS_INTERFACE, BUS_EVENT, on_signal, &l);
+
+    while (r >= 0 && l.result == 0) {
+        r = sd_bus_process(bus, NULL);
+        if (r == 0)
+            r = sd_bus_wait(bus, UINT64_MAX);
+        if (r == -EINTR)
+            r = 0;
+    }
+    if (l.result < 0)
+        return error_set(e, l.result, "cannot write events: %s", strerror(-l.result));
+    return error_set(e, -EHOSTDOWN, "the system bus has gone: %s", strerror(-r));
 }
 
 void agent_client_close(struct sd_bus **bus)

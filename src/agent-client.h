@@ -47,6 +47,17 @@ int agent_client_call(struct sd_bus *bus, const struct agent_call *call, struct 
 int agent_client_ask(const struct agent_call *call, struct json_object **ret,
                      struct error *e) _must_check_;
 
+/**
+ * agent_client_listen - hand each event of the agent to @on_event, for ever
+ *
+ * Goes on while the agent restarts. An event that isn't JSON is left out.
+ *
+ * Return: what @on_event failed with; -EHOSTDOWN if the bus goes.
+ */
+int agent_client_listen(struct sd_bus *bus,
+                        int (*on_event)(void *opaque, struct json_object *event), void *opaque,
+                        struct error *e) _must_check_;
+
 void agent_client_close(struct sd_bus **bus);
 #define _cleanup_agent_ _cleanup_(agent_client_close)
 

@@ -9,6 +9,7 @@
 #define BUS_NAME      "org.sriovctl.Manager1"
 #define BUS_PATH      "/org/sriovctl/Manager1"
 #define BUS_INTERFACE "org.sriovctl.Manager1"
+#define BUS_EVENT     "Event" /* signal, with the event as JSON */
 
 /**
  * bus_attach - put the agent on the system bus and take its name

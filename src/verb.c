@@ -8,6 +8,7 @@
 #include "src/verb-change.h"
 #include "src/verb-help.h"
 #include "src/verb-list.h"
+#include "src/verb-monitor.h"
 #include "src/verb-show.h"
 
 #include <errno.h>
@@ -151,6 +152,12 @@ const struct verb verb_table[] = {
         .grammar = VERB_GRAMMAR_POLICY,
         .options = TAKES_CHANGE,
         .run = verb_set,
+    },
+    {
+        .name = "monitor",
+        .help = "events, one line (or JSON object) each",
+        .options = TAKES(JSON),
+        .run = verb_monitor,
     },
     {
         .name = "hook",

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Live VMs and the NICs they hold now, as their VMMs say: the agent's end of the conversation
+ * that vfio/handoff.h describes.
+ *
+ * The main thread receives (live_message) and notes who comes and goes; worker threads ask and
+ * wait (live_plug, live_unplug). One conversation a VM at a time; states of NICs come between.
+ * What a VM holds is known again after a restart of the agent, because its VMM is asked (RESUME).
+ */
+#ifndef SRC_LIVE_H
+#define SRC_LIVE_H
+
+#include "src/describe.h"
+#include "src/event.h"
+#include "src/lease.h"
+#include "vfio/handoff.h"
+
+struct live;
+
+int live_new(struct live **ret) _must_check_;
+void live_free(struct live *live);
+
+/* live_set_events - where changes of state are told; NULL nowhere. */
+void live_set_events(struct live *live, struct event_queue *events);
+
+/* ---- main thread ---- */
+
+/**
+ * live_join - a VMM of that name is there
+ * @sock: connected to it, nonblocking; stays the caller's until live_leave
+ *
+ * Return: 0; -EEXIST if one is there already; -ENOMEM.
+ */
+int live_join(struct live *live, const char *vm, int sock, pid_t pid) _must_check_;
+
+/* live_leave - it is gone, and every NIC it held with it; whoever waits for it is told. */
+void live_leave(struct live *live, const char *vm);
+
+/**
+ * live_message - a message came from that VMM
+ *
+ * @fds become the table's or are closed.
+ *
+ * Return: 0; -EPROTO for one that nothing asked for.
+ */
+int live_message(struct live *live, const char *vm, const struct handoff_msg *m,
+                 int fds[static HANDOFF_FDS_MAX]) _must_check_;
+
+/* ---- any thread ---- */
+
+/* live_running - the VMs that are there; the caller frees @ret->items. */
+int live_running(struct live *live, struct running_list *ret, struct error *e) _must_check_;
+bool live_has_vm(struct live *live, const char *vm);
+
+/* live_state - where the NIC of a lease stands, 0 if no VMM holds it. */
+enum handoff_state live_state(struct live *live, uint64_t generation);
+
+/* live_state_name - "offered", "active", "requested", ...; "" for 0. */
+const char *live_state_name(enum handoff_state state);
+
+/* ---- worker threads ---- */
+
+/**
+ * live_plug - open the NIC of a lease and hand it to the VMM of its VM
+ * @container: of the VFs that were handed over before, kept for the next; its fd is the caller's.
+ *             NULL while the guest runs: then the VMM is asked for the one it has.
+ *
+ * Return: 0; -ENODEV if the VM doesn't run; what opening failed with; what the VMM refused with;
+ * -ETIMEDOUT if it doesn't answer.
+ */
+int live_plug(struct live *live, const struct lease *l, uint32_t seq, int *container,
+              struct error *e) _must_check_;
+
+/**
+ * live_unplug - have the guest give the NIC back, or take it
+ * @deadline_ms: after which the VMM takes it by force; 0 at once
+ *
+ * Return: 0 when no VMM holds it any more (given back, taken, or its VMM ended); -ETIMEDOUT if
+ * the VMM itself doesn't answer a while after the deadline.
+ */
+int live_unplug(struct live *live, const struct lease *l, unsigned deadline_ms,
+                struct error *e) _must_check_;
+
+#endif
