@@ -28,6 +28,9 @@ int agent_init(struct agent *a, const char *state_path, const char *config_dir, 
     r = lease_boot_id(a->boot_id, e);
     if (r < 0)
         return r;
+    r = live_new(&a->live);
+    if (r < 0)
+        return error_set(e, r, "out of memory");
     pthread_mutex_init(&a->claim, NULL);
     a->state_dir = TAKE_FD(fd);
     return 0;
@@ -42,6 +45,8 @@ void agent_done(struct agent *a)
         pthread_mutex_destroy(&g->lock);
         free(g);
     }
+    live_free(a->live);
+    a->live = NULL;
     closep(&a->state_dir);
 }
 
@@ -68,6 +73,9 @@ int agent_present(struct agent *a, struct present *ret, struct error *e)
         .state_dir = a->state_dir,
         .boot_id = a->boot_id,
         .fallback_bridge = a->config.fallback_bridge,
+        .live = a->live,
+        .events = a->events,
+        .deadline_ms = AGENT_DEADLINE_MS,
     };
     return present_read(ret, e);
 }

@@ -26,6 +26,9 @@ struct gate {
 
 struct session;
 
+/* How long a guest has to give a NIC back, unless the request says. */
+#define AGENT_DEADLINE_MS 30000
+
 struct agent {
     int state_dir;
     char boot_id[BOOT_ID];
@@ -35,7 +38,9 @@ struct agent {
     pthread_mutex_t claim;
     struct gate *gates; /* under claim; never shrinks */
     struct session *sessions;
-    unsigned reads; /* main thread: requests under way that only read */
+    struct live *live;
+    struct event_queue *events; /* NULL until somebody can be told */
+    unsigned reads;             /* main thread: requests under way that only read */
 };
 
 /* agent_init - open the state directory (locked: one agent a host) and load the configuration. */

@@ -12,6 +12,9 @@
  * the host. */
 #define READS_MAX (WORKER_JOBS_MAX / 2)
 
+/* Room for the rows of request_table. */
+#define VTABLE_MAX 32
+
 static const struct request_row *find_row(const char *member)
 {
     for (size_t i = 0; i < request_table_count; i++)
@@ -86,7 +89,7 @@ static int start(struct request *q, sd_bus_message *m, struct error *e)
     if (r == 0 && !q->row->changes && q->agent->reads >= READS_MAX)
         r = error_set(e, -EBUSY, "the agent is busy with %d questions: try again", READS_MAX);
     if (r == 0)
-        r = session_running(q->agent, &q->running, e);
+        r = live_running(q->agent->live, &q->running, e);
     if (r < 0)
         return r;
     q->message = sd_bus_message_ref(m);
@@ -124,17 +127,37 @@ static int on_method(sd_bus_message *m, void *opaque, sd_bus_error *ret_error _u
     return 1;
 }
 
-static const sd_bus_vtable vtable[] = {
-    SD_BUS_VTABLE_START(0),
-    SD_BUS_METHOD("List", "", "s", on_method, SD_BUS_VTABLE_UNPRIVILEGED),
-    SD_BUS_METHOD("ListVms", "", "s", on_method, SD_BUS_VTABLE_UNPRIVILEGED),
-    SD_BUS_METHOD("Show", "s", "s", on_method, SD_BUS_VTABLE_UNPRIVILEGED),
-    SD_BUS_METHOD("Enable", "sua{ss}", "s", on_method, SD_BUS_VTABLE_UNPRIVILEGED),
-    SD_BUS_METHOD("Assign", "ssa{ss}a{ss}", "s", on_method, SD_BUS_VTABLE_UNPRIVILEGED),
-    SD_BUS_METHOD("Release", "sa{ss}", "s", on_method, SD_BUS_VTABLE_UNPRIVILEGED),
-    SD_BUS_METHOD("Set", "sa{ss}a{ss}", "s", on_method, SD_BUS_VTABLE_UNPRIVILEGED),
-    SD_BUS_VTABLE_END,
-};
+/* One row a method, from request_table, between a start, the signal and an end. */
+static sd_bus_vtable vtable[VTABLE_MAX];
+
+static const sd_bus_vtable *make_vtable(void)
+{
+    sd_bus_vtable *row = vtable;
+
+    *row++ = (sd_bus_vtable)SD_BUS_VTABLE_START(0);
+    for (size_t i = 0; i < request_table_count; i++)
+        *row++ = (sd_bus_vtable)SD_BUS_METHOD(request_table[i].member, request_table[i].signature,
+                                              "s", on_method, SD_BUS_VTABLE_UNPRIVILEGED);
+    *row++ = (sd_bus_vtable)SD_BUS_SIGNAL(BUS_EVENT, "s", 0);
+    *row = (sd_bus_vtable)SD_BUS_VTABLE_END;
+    return vtable;
+}
+
+static void send_event(void *opaque, const char *json)
+{
+    int r = sd_bus_emit_signal(opaque, BUS_PATH, BUS_INTERFACE, BUS_EVENT, "s", json);
+
+    if (r < 0)
+        log_warning("cannot tell of an event: %s", strerror(-r));
+}
+
+void bus_detach(struct agent *a, sd_bus *bus)
+{
+    live_set_events(a->live, NULL);
+    event_queue_free(a->events);
+    a->events = NULL;
+    sd_bus_flush_close_unref(bus);
+}
 
 int bus_attach(struct agent *a, sd_event *event, sd_bus **ret, struct error *e)
 {
@@ -148,16 +171,19 @@ int bus_attach(struct agent *a, sd_event *event, sd_bus **ret, struct error *e)
     if (r >= 0)
         r = sd_bus_set_exit_on_disconnect(bus, true);
     if (r >= 0)
-        r = sd_bus_add_object_vtable(bus, NULL, BUS_PATH, BUS_INTERFACE, vtable, a);
+        r = sd_bus_add_object_vtable(bus, NULL, BUS_PATH, BUS_INTERFACE, make_vtable(), a);
+    if (r >= 0)
+        r = event_queue_new(event, send_event, bus, &a->events);
     if (r >= 0)
         r = sd_bus_request_name(bus, BUS_NAME, 0);
     if (r < 0) {
-        sd_bus_flush_close_unref(bus);
+        bus_detach(a, bus);
         return error_set(e, r,
                          "cannot own " BUS_NAME " on the system bus: %s (is its policy file "
                          "installed, and no other sriovd running?)",
                          strerror(-r));
     }
+    live_set_events(a->live, a->events);
     *ret = bus;
     return 0;
 }

@@ -19,4 +19,7 @@
  */
 int bus_attach(struct agent *a, sd_event *event, sd_bus **ret, struct error *e) _must_check_;
 
+/* bus_detach - leave the bus; @bus may be NULL. */
+void bus_detach(struct agent *a, sd_bus *bus);
+
 #endif

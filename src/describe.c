@@ -61,6 +61,12 @@ static const char *vf_state(const struct vf *vf, const struct lease *l,
     return vf->driver[0] ? "host" : "unbound";
 }
 
+/* Where it stands with the guest: offered, active, requested, acknowledged; "" if none holds it. */
+static const char *guest_state(const struct present *now, const struct lease *l)
+{
+    return now->live ? live_state_name(live_state(now->live, l->generation)) : "";
+}
+
 json_object *describe_vf(const struct present *now, const struct running_list *running,
                          const struct pf *pf, const struct vf *vf)
 {
@@ -78,6 +84,7 @@ json_object *describe_vf(const struct present *now, const struct running_list *r
     put_policy(o, &vf->policy);
     put_text(o, "vm", l ? l->vm : NULL);
     put_text(o, "state", vf_state(vf, l, running));
+    put_text(o, "guest", l ? guest_state(now, l) : NULL);
     put_text(o, "netdev", vf->netdev);
     put_text(o, "driver_override", vf->driver_override);
     put_bool(o, "can_reset", vf->can_reset);

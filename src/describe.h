@@ -4,6 +4,7 @@
 #define SRC_DESCRIBE_H
 
 #include "src/planner.h"
+#include "src/running.h"
 #include <json-c/json.h>
 
 static inline void json_put(json_object **o)
@@ -11,17 +12,6 @@ static inline void json_put(json_object **o)
     json_object_put(*o);
 }
 #define _cleanup_json_ _cleanup_(json_put)
-
-/* VMs whose VMM is connected now. */
-struct running {
-    char vm[LEASE_VM];
-    pid_t pid;
-};
-
-struct running_list {
-    struct running *items;
-    size_t count;
-};
 
 /* All return an object that the caller puts, or NULL without memory. */
 json_object *describe_pfs(const struct present *now, const struct running_list *running);

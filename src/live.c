@@ -16,7 +16,8 @@ struct live_vm {
     char vm[LEASE_VM];
     int sock;
     pid_t pid;
-    unsigned refs;        /* the table's, and one a worker that talks */
+    unsigned refs; /* the table's, and one a worker that talks */
+    bool ready;
     bool gone;            /* its socket may be closed: nothing is sent any more */
     pthread_mutex_t talk; /* held for a question and its answer */
     bool asked, answered;
@@ -187,6 +188,18 @@ int live_join(struct live *live, const char *vm, int sock, pid_t pid)
     return taken ? -EEXIST : 0;
 }
 
+void live_set_ready(struct live *live, const char *vm)
+{
+    struct live_vm *v;
+
+    pthread_mutex_lock(&live->lock);
+    v = find_vm(live, vm);
+    if (v)
+        v->ready = true;
+    pthread_cond_broadcast(&live->changed);
+    pthread_mutex_unlock(&live->lock);
+}
+
 void live_leave(struct live *live, const char *vm)
 {
     struct live_vm **p = &live->vms;
@@ -293,6 +306,36 @@ bool live_has_vm(struct live *live, const char *vm)
     return found;
 }
 
+bool live_is_ready(struct live *live, const char *vm)
+{
+    const struct live_vm *v;
+    bool ready;
+
+    pthread_mutex_lock(&live->lock);
+    v = find_vm(live, vm);
+    ready = v && v->ready;
+    pthread_mutex_unlock(&live->lock);
+    return ready;
+}
+
+static bool all_ready(const struct live *live)
+{
+    for (const struct live_vm *v = live->vms; v; v = v->next)
+        if (!v->ready)
+            return false;
+    return true;
+}
+
+void live_wait_ready(struct live *live, unsigned ms)
+{
+    const struct timespec deadline = after_ms(ms);
+
+    pthread_mutex_lock(&live->lock);
+    while (!all_ready(live) && wait_until(live, &deadline))
+        ;
+    pthread_mutex_unlock(&live->lock);
+}
+
 enum handoff_state live_state(struct live *live, uint64_t generation)
 {
     const struct live_nic *n;
@@ -337,6 +380,19 @@ static int say(struct live *live, struct live_vm *v, const struct handoff_msg *m
     v->asked = r == 0 && question;
     v->answered = false;
     pthread_mutex_unlock(&live->lock);
+    return r;
+}
+
+int live_send(struct live *live, const char *vm, const struct handoff_msg *m, const int *fds,
+              size_t n_fds)
+{
+    struct live_vm *v = vm_ref(live, vm);
+    int r;
+
+    if (!v)
+        return -ENODEV;
+    r = say(live, v, m, fds, n_fds, false);
+    vm_put(live, v);
     return r;
 }
 

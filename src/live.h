@@ -10,9 +10,8 @@
 #ifndef SRC_LIVE_H
 #define SRC_LIVE_H
 
-#include "src/describe.h"
 #include "src/event.h"
-#include "src/lease.h"
+#include "src/running.h"
 #include "vfio/handoff.h"
 
 struct live;
@@ -33,6 +32,9 @@ void live_set_events(struct live *live, struct event_queue *events);
  */
 int live_join(struct live *live, const char *vm, int sock, pid_t pid) _must_check_;
 
+/* live_set_ready - what its leases say has been handed over; from now on NICs come and go live. */
+void live_set_ready(struct live *live, const char *vm);
+
 /* live_leave - it is gone, and every NIC it held with it; whoever waits for it is told. */
 void live_leave(struct live *live, const char *vm);
 
@@ -52,6 +54,12 @@ int live_message(struct live *live, const char *vm, const struct handoff_msg *m,
 int live_running(struct live *live, struct running_list *ret, struct error *e) _must_check_;
 bool live_has_vm(struct live *live, const char *vm);
 
+/* live_is_ready - is it there, and can NICs be plugged and unplugged? */
+bool live_is_ready(struct live *live, const char *vm);
+
+/* live_wait_ready - wait until every VM that is there is ready, or @ms have passed. */
+void live_wait_ready(struct live *live, unsigned ms);
+
 /* live_state - where the NIC of a lease stands, 0 if no VMM holds it. */
 enum handoff_state live_state(struct live *live, uint64_t generation);
 
@@ -59,6 +67,10 @@ enum handoff_state live_state(struct live *live, uint64_t generation);
 const char *live_state_name(enum handoff_state state);
 
 /* ---- worker threads ---- */
+
+/* live_send - a message that wants no answer. */
+int live_send(struct live *live, const char *vm, const struct handoff_msg *m, const int *fds,
+              size_t n_fds) _must_check_;
 
 /**
  * live_plug - open the NIC of a lease and hand it to the VMM of its VM

@@ -88,11 +88,13 @@ static int add_assign_steps(struct plan *p, const struct pf *pf, const struct vf
         return -ENOMEM;
     /* One that stands is reset only if a host driver had it meanwhile. */
     if (!fresh && streq(vf->driver, VFIO_DRIVER))
-        return 0;
+        return planner_add_plug(p, STEP_PLUG, l, 0);
     if (planner_add_vf_step(p, STEP_RESET, &vf->addr, "", "") < 0 ||
         planner_add_vf_step(p, STEP_BIND, &vf->addr, VFIO_DRIVER, "") < 0)
         return -ENOMEM;
-    return fresh ? planner_add_lease(p, l, LEASE_ASSIGNED, l) : 0;
+    if (fresh && planner_add_lease(p, l, LEASE_ASSIGNED, l) < 0)
+        return -ENOMEM;
+    return planner_add_plug(p, STEP_PLUG, l, 0);
 }
 
 int planner_finish_assign(const struct present *now, const struct pf *pf, const struct vf *vf,

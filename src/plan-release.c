@@ -87,6 +87,8 @@ int planner_release(const struct present *now, const struct lease *lease, struct
     if (r < 0)
         return r;
     r = planner_add_lease(&p, &p.lease, LEASE_RELEASING, lease);
+    if (r == 0)
+        r = planner_add_plug(&p, STEP_UNPLUG, &p.lease, now->deadline_ms);
     if (r == 0 && vf)
         r = add_release_vf(&p, pf, vf, lease);
     if (r == 0 && lease->kind == LEASE_KIND_VIRTIO)

@@ -73,7 +73,9 @@ static int add_virtio_steps(struct plan *p, const struct present *now, const str
         netdev_macvtap_name(l->id, s->ifname);
         snprintf(s->detail, sizeof(s->detail), "%s on %s", s->ifname, l->parent);
     }
-    return fresh ? planner_add_lease(p, l, LEASE_ASSIGNED, l) : 0;
+    if (fresh && planner_add_lease(p, l, LEASE_ASSIGNED, l) < 0)
+        return -ENOMEM;
+    return planner_add_plug(p, STEP_PLUG, l, 0);
 }
 
 int planner_finish_virtio(const struct present *now, const struct lease *l, struct plan *ret,

@@ -20,7 +20,8 @@ struct step *plan_add(struct plan *p, enum step_type type)
         return NULL;
     p->steps = steps;
     s = &steps[p->num_steps++];
-    *s = (struct step){.type = type, .state = STEP_PLANNED, .state_dir = p->state_dir};
+    *s = (struct step){
+        .type = type, .state = STEP_PLANNED, .state_dir = p->state_dir, .live = p->live};
     snprintf(s->object, sizeof(s->object), "%s", p->object);
     return s;
 }
@@ -73,8 +74,12 @@ static void go_back(struct plan *p, struct error *e)
 int plan_run(struct plan *p, struct error *e)
 {
     for (size_t i = 0; i < p->num_steps; i++) {
-        int r = step_run(&p->steps[i], e);
+        struct step *s = &p->steps[i];
+        const bool fresh = s->state == STEP_PLANNED;
+        int r = step_run(s, e);
 
+        if (r == 0 && fresh && s->state == STEP_DONE)
+            event_post(p->events, step_name(s), s->object, p->lease.vm, s->detail);
         if (r == 0)
             continue;
         if (p->direction == PLAN_BACK)

@@ -21,7 +21,9 @@ struct plan {
     const char *verb;     /* "assign", for reports */
     char object[VF_NAME]; /* "eth0/vf0" */
     enum plan_direction direction;
-    int state_dir; /* of the agent; not owned */
+    int state_dir;              /* of the agent; not owned */
+    struct live *live;          /* likewise */
+    struct event_queue *events; /* likewise; told of each step that is done */
     bool has_lease;
     struct lease lease; /* quarantined if it ends badly */
     struct step *steps;

@@ -23,7 +23,8 @@ void present_done(struct present *p)
 
 void planner_begin(struct plan *p, const struct present *now, const char *verb, const char *object)
 {
-    *p = (struct plan){.verb = verb, .state_dir = now->state_dir};
+    *p = (struct plan){
+        .verb = verb, .state_dir = now->state_dir, .live = now->live, .events = now->events};
     snprintf(p->object, sizeof(p->object), "%s", object);
 }
 
@@ -64,6 +65,19 @@ int planner_add_lease(struct plan *p, const struct lease *l, enum lease_phase ph
     if (before)
         s->lease_before = *before;
     snprintf(s->detail, sizeof(s->detail), "%.48s %s", l->vm, lease_phase_name(phase));
+    return 0;
+}
+
+int planner_add_plug(struct plan *p, enum step_type type, const struct lease *l,
+                     unsigned deadline_ms)
+{
+    struct step *s = plan_add(p, type);
+
+    if (!s)
+        return -ENOMEM;
+    s->lease = *l;
+    s->deadline_ms = deadline_ms;
+    snprintf(s->detail, sizeof(s->detail), "%.63s", l->vm);
     return 0;
 }
 
@@ -244,6 +258,11 @@ int planner_check_released(const struct present *now, const struct lease *l, str
     struct pf *pf = NULL;
     const struct vf *vf;
 
+    /* Its VMM gives it back when asked, once it has all its NICs. */
+    if (now->live && live_state(now->live, l->generation) && live_is_ready(now->live, l->vm))
+        return 0;
+    if (now->live && live_state(now->live, l->generation))
+        return error_set(e, -EBUSY, "VM %s is starting: try again when it runs", l->vm);
     if (l->kind == LEASE_KIND_VIRTIO)
         return check_virtio_not_held(l, e);
     vf = inventory_find_vf(&now->inv, &l->vf, &pf);

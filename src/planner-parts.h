@@ -16,6 +16,8 @@ int planner_add_pf_step(struct plan *p, enum step_type type, const struct pf *pf
 int planner_add_pf_up(struct plan *p, const struct pf *pf);
 int planner_add_lease(struct plan *p, const struct lease *l, enum lease_phase phase,
                       const struct lease *before);
+int planner_add_plug(struct plan *p, enum step_type type, const struct lease *l,
+                     unsigned deadline_ms);
 int planner_add_vf_step(struct plan *p, enum step_type type, const struct pci_addr *vf,
                         const char *driver, const char *driver_before);
 int planner_add_policy(struct plan *p, const struct pf *pf, unsigned vf,

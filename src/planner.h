@@ -16,6 +16,9 @@ struct present {
     int state_dir;
     const char *boot_id;
     const char *fallback_bridge; /* "" if none is configured */
+    struct live *live;           /* the VMs that run; NULL none */
+    struct event_queue *events;
+    unsigned deadline_ms; /* for a guest that is to give a NIC back */
     struct inventory inv;
     struct lease_list leases;
 };

@@ -97,6 +97,8 @@ static int change_run(struct change *c, struct error *e)
     if (r == 0)
         r = plan_run(&c->plan, e);
     pthread_mutex_unlock(&c->gate->lock);
+    if (r == 0 && plan_changed(&c->plan))
+        event_post(c->now.events, c->q->row->past, c->plan.object, c->plan.lease.vm, "");
     if (r < 0 || c->q->no_wait)
         return r;
     return reply_with(c, false, e);
@@ -280,6 +282,8 @@ static int release_plan(struct change *c, struct error *e)
     inventory_find_vf(&c->now.inv, &l->vf, &pf);
     if (r == 0)
         r = find_gate(c, pf ? &pf->addr : &l->pf, e);
+    if (c->q->has_deadline)
+        c->now.deadline_ms = c->q->deadline_s * 1000;
     if (r == 0)
         r = planner_release(&c->now, l, &c->plan, e);
     return r < 0 ? r : claim_first(c, e);

@@ -5,14 +5,16 @@
 
 #include <errno.h>
 
+#define DEADLINE_MAX_S 3600
+
 const struct request_row request_table[] = {
-    {"List", "", false, request_list},
-    {"ListVms", "", false, request_list_vms},
-    {"Show", "s", false, request_show},
-    {"Enable", "sua{ss}", true, request_enable},
-    {"Assign", "ssa{ss}a{ss}", true, request_assign},
-    {"Release", "sa{ss}", true, request_release},
-    {"Set", "sa{ss}a{ss}", true, request_set},
+    {"List", "", NULL, false, request_list},
+    {"ListVms", "", NULL, false, request_list_vms},
+    {"Show", "s", NULL, false, request_show},
+    {"Enable", "sua{ss}", "enabled", true, request_enable},
+    {"Assign", "ssa{ss}a{ss}", "assigned", true, request_assign},
+    {"Release", "sa{ss}", "returned", true, request_release},
+    {"Set", "sa{ss}a{ss}", "set", true, request_set},
 };
 const size_t request_table_count = ELEMENTSOF(request_table);
 
@@ -67,6 +69,15 @@ static int option_fallback(struct request *q, const char *value, struct error *e
     return 0;
 }
 
+static int option_deadline(struct request *q, const char *value, struct error *e)
+{
+    if (parse_uint(value, 0, DEADLINE_MAX_S, &q->deadline_s) < 0)
+        return error_set(e, -EINVAL, "deadline takes seconds up to %d, not '%s'", DEADLINE_MAX_S,
+                         QUOTE_STR(value));
+    q->has_deadline = true;
+    return 0;
+}
+
 static int option_entry(struct request *q, const char *key, const char *value, struct error *e)
 {
     if (streq(key, "dry_run"))
@@ -79,6 +90,8 @@ static int option_entry(struct request *q, const char *key, const char *value, s
         return option_fallback(q, value, e);
     if (streq(key, "vm"))
         return parse_vm(value, q->only_vm, e);
+    if (streq(key, "deadline"))
+        return option_deadline(q, value, e);
     return error_set(e, -EINVAL, "there is no option '%s'", QUOTE_STR(key));
 }
 

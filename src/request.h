@@ -21,7 +21,8 @@ struct request;
 struct request_row {
     const char *member;    /* D-Bus method */
     const char *signature; /* "ssa{ss}a{ss}": name, VM, policy, options */
-    bool changes;          /* only for those who may change the host */
+    const char *past; /* the event that tells of it, e.g. "assigned"; NULL of those that read */
+    bool changes;     /* only for those who may change the host */
     int (*work)(struct request *q, struct error *e);
 };
 
@@ -40,6 +41,8 @@ struct request {
     unsigned count;
     struct policy policy;
     bool dry_run, no_wait, fallback_virtio, standby;
+    bool has_deadline;
+    unsigned deadline_s;         /* Release: how long the guest has to give the NIC back */
     char only_vm[LEASE_VM];      /* Release: only if it is this VM's; "" any */
     struct running_list running; /* as it was when the request came */
 

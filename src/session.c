@@ -2,20 +2,22 @@
 #include "src/session.h"
 
 #include "basic/log.h"
-#include "src/netdev.h"
 #include "vfio/handoff.h"
-#include "vfio/open.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/socket.h>
-#include <sys/time.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #define SESSIONS_MAX    768 /* below the 1024 fds that a process has by default */
 #define PENDING_MAX     16  /* of a user, without HELLO yet */
 #define HELLO_TIMEOUT_S 5
-#define TAKEN_TIMEOUT_S 30 /* a VMM that pins much memory takes its time */
+
+/* Where the next agent finds the VMMs that run: only root gets into it. */
+#define VM_SOCKETS  "/run/sriovctl/vm"
+#define SOCKET_PATH 108
 
 /* A lease that is being assigned has its last steps soon behind it. */
 #define ASSIGNING_TRIES    200
@@ -31,7 +33,10 @@ struct session {
     uid_t uid;
     pid_t pid;
     char vm[LEASE_VM]; /* "" before HELLO */
-    bool handing_over;
+    bool joined;       /* its VM is in the table of live ones */
+    bool resuming;     /* it was there before this agent, and says what it holds */
+    bool handing_over; /* a thread works on it */
+    bool cut;          /* the VMM went while the thread did */
     struct error error;
 };
 
@@ -41,6 +46,12 @@ struct listener {
     sd_event *event;
     int sock;
 };
+
+static const char *vm_socket(const char *vm, char path[static SOCKET_PATH])
+{
+    snprintf(path, SOCKET_PATH, VM_SOCKETS "/%.64s", vm);
+    return path;
+}
 
 static void session_free(struct session *s)
 {
@@ -76,105 +87,27 @@ static void refuse(struct session *s, int code, const char *text)
 
 /* ---- in the job's thread ---- */
 
-static int wait_taken(struct session *s, uint32_t seq, struct error *e)
-{
-    int fds[HANDOFF_FDS_MAX];
-    struct handoff_msg m;
-    int r = handoff_recv(s->sock, &m, fds);
-
-    if (r < 0)
-        return error_set(e, r, "the VMM didn't take NIC %u: %s", seq, strerror(-r));
-    if (m.type != HANDOFF_TAKEN || m.seq != seq)
-        return error_set(e, -EPROTO, "the VMM answered NIC %u with something else", seq);
-    return 0;
-}
-
-static int send_nic(struct session *s, const struct lease *l, enum handoff_kind kind, uint32_t seq,
-                    const int *fds, size_t n_fds, struct error *e)
-{
-    const uint64_t mac = l->wanted.value[POLICY_MAC];
-    struct handoff_msg m;
-    int r;
-
-    handoff_msg_init(&m, HANDOFF_NIC, seq);
-    m.nic.kind = kind;
-    m.nic.container = 1;
-    m.nic.generation = l->generation;
-    for (unsigned i = 0; policy_has(&l->wanted, POLICY_MAC) && i < 6; i++)
-        m.nic.mac[i] = (uint8_t)(mac >> (40 - 8 * i));
-    snprintf(m.nic.name, sizeof(m.nic.name), "%s", l->id);
-    if (kind == HANDOFF_KIND_VF)
-        pci_addr_format(&l->vf, m.nic.pci);
-    r = handoff_send(s->sock, &m, fds, n_fds);
-    return r < 0 ? error_set(e, r, "cannot send %s to the VMM: %s", l->id, strerror(-r)) : 0;
-}
-
-/* @container: of the VFs handed over so far, -1 before the first; it outlives this call. */
-static int hand_over_vf(struct session *s, const struct lease *l, uint32_t seq, int *container,
-                        struct error *e)
-{
-    _cleanup_vfio_fds_ struct vfio_fds fds = VFIO_FDS_INIT;
-    int r = vfio_open(&l->vf, *container, &fds, e);
-
-    if (r < 0)
-        return r;
-    if (*container < 0)
-        *container = fcntl(fds.container, F_DUPFD_CLOEXEC, 0);
-    if (*container < 0)
-        return error_set(e, -errno, "cannot keep the container of %s: %s", l->id, strerror(errno));
-    return send_nic(s, l, HANDOFF_KIND_VF, seq, (const int[]){fds.container, fds.group, fds.device},
-                    3, e);
-}
-
-static int open_tap(const struct lease *l, struct error *e)
-{
-    char name[IFNAMSIZ];
-
-    if (l->parent_is_bridge) {
-        return netdev_tap_open(netdev_tap_name(l->id, name), l->parent, e);
-    }
-    return netdev_macvtap_open(netdev_macvtap_name(l->id, name), e);
-}
-
-static int hand_over_virtio(struct session *s, const struct lease *l, uint32_t seq, struct error *e)
-{
-    _cleanup_close_ int tap = open_tap(l, e);
-    _cleanup_close_ int vhost = -1;
-
-    if (tap < 0)
-        return tap;
-    vhost = open("/dev/vhost-net", O_RDWR | O_CLOEXEC);
-    if (vhost < 0)
-        return error_set(e, -EOPNOTSUPP, "cannot open /dev/vhost-net: %s (modprobe vhost_net)",
-                         strerror(errno));
-    return send_nic(s, l, HANDOFF_KIND_VIRTIO, seq, (const int[]){tap, vhost}, 2, e);
-}
-
-/* Under the PF's gate. Return: 1 sent, 0 there is nothing to send any more, -EAGAIN while the lease
- * is being assigned, another negative errno. */
-static int offer(struct session *s, const struct lease *l, uint32_t seq, int *container,
+/* Under the PF's gate. Return: 0 handed over, or there is nothing to hand over; -EAGAIN while the
+ * lease is being assigned; another negative errno. */
+static int offer(struct session *s, const struct lease *l, uint32_t *seq, int *container,
                  struct error *e)
 {
     const int phase = lease_stored_phase(s->agent->state_dir, l);
     int r;
 
-    if (phase == -ENOENT || phase == LEASE_RELEASING)
+    if (phase == -ENOENT || phase == LEASE_RELEASING || live_state(s->agent->live, l->generation))
         return 0;
     if (phase == LEASE_ASSIGNING)
         return error_set(e, -EAGAIN, "%s is still being assigned to %s: try again", l->id, l->vm);
     if (phase != LEASE_ASSIGNED)
         return error_set(e, -EBUSY, "%s of VM %s is quarantined: 'sriovctl release %s' first",
                          l->id, l->vm, l->id);
-    if (l->kind == LEASE_KIND_VF)
-        r = hand_over_vf(s, l, seq, container, e);
-    else
-        r = hand_over_virtio(s, l, seq, e);
-    return r < 0 ? r : 1;
+    r = live_plug(s->agent->live, l, *seq + 1, container, e);
+    *seq += r == 0;
+    return r;
 }
 
-/* The gate is held until the fds are on their way, not until the VMM has taken them: from then on
- * it holds the NIC for everybody to see, and one that never answers keeps nobody waiting. */
-static int offer_gated(struct session *s, const struct lease *l, uint32_t seq, int *container,
+static int offer_gated(struct session *s, const struct lease *l, uint32_t *seq, int *container,
                        struct error *e)
 {
     struct gate *g;
@@ -196,13 +129,13 @@ static int hand_over_one(struct session *s, const struct lease *l, uint32_t *seq
                          struct error *e)
 {
     const struct timespec delay = {.tv_nsec = ASSIGNING_DELAY_NS};
-    int r = offer_gated(s, l, *seq + 1, container, e);
+    int r = offer_gated(s, l, seq, container, e);
 
     for (unsigned tries = 0; r == -EAGAIN && tries < ASSIGNING_TRIES; tries++) {
         nanosleep(&delay, NULL);
-        r = offer_gated(s, l, *seq + 1, container, e);
+        r = offer_gated(s, l, seq, container, e);
     }
-    return r <= 0 ? r : wait_taken(s, ++*seq, e);
+    return r;
 }
 
 static int by_generation(const void *a, const void *b)
@@ -212,12 +145,37 @@ static int by_generation(const void *a, const void *b)
     return x->generation < y->generation ? -1 : x->generation > y->generation;
 }
 
-static int hand_over_all(struct session *s, struct error *e)
+/* Is there a lease of this VM that no VMM holds, and that nobody is taking back? */
+static bool is_wanting(const struct session *s, const struct lease *l)
+{
+    return streq(l->vm, s->vm) && (l->phase == LEASE_ASSIGNED || l->phase == LEASE_ASSIGNING) &&
+           live_state(s->agent->live, l->generation) == 0;
+}
+
+/* Under claim: if nothing is left to hand over, the VM is ready, and a NIC assigned after this is
+ * plugged by its own plan. Return: 1 ready, 0 there is more, -errno. */
+static int close_list(struct session *s, uint32_t seq, struct error *e)
 {
     _cleanup_leases_ struct lease_list leases = LEASE_LIST_INIT;
-    _cleanup_close_ int container = -1;
     struct handoff_msg m;
-    uint32_t seq = 0;
+    int r = lease_load_all(s->agent->state_dir, &leases, e);
+
+    for (size_t i = 0; r == 0 && i < leases.count; i++)
+        if (is_wanting(s, &leases.items[i]))
+            return 0;
+    if (r < 0)
+        return r;
+    handoff_msg_init(&m, HANDOFF_READY, seq);
+    r = live_send(s->agent->live, s->vm, &m, NULL, 0);
+    if (r < 0)
+        return error_set(e, r, "the VMM is gone: %s", strerror(-r));
+    live_set_ready(s->agent->live, s->vm);
+    return 1;
+}
+
+static int hand_over_list(struct session *s, uint32_t *seq, int *container, struct error *e)
+{
+    _cleanup_leases_ struct lease_list leases = LEASE_LIST_INIT;
     int r = lease_load_all(s->agent->state_dir, &leases, e);
 
     /* In the order of assignment: a NIC keeps its place in the guest. */
@@ -225,46 +183,74 @@ static int hand_over_all(struct session *s, struct error *e)
         qsort(leases.items, leases.count, sizeof(*leases.items), by_generation);
     for (size_t i = 0; r == 0 && i < leases.count; i++)
         if (streq(leases.items[i].vm, s->vm))
-            r = hand_over_one(s, &leases.items[i], &seq, &container, e);
-    if (r < 0)
-        return r;
-    handoff_msg_init(&m, HANDOFF_READY, seq);
-    r = handoff_send(s->sock, &m, NULL, 0);
+            r = hand_over_one(s, &leases.items[i], seq, container, e);
+    return r;
+}
+
+static int send_listener(struct session *s, struct error *e)
+{
+    char path[SOCKET_PATH];
+    struct handoff_msg m;
+    _cleanup_close_ int listener = handoff_listen(vm_socket(s->vm, path), e);
+    int r;
+
+    if (listener < 0)
+        return listener;
+    handoff_msg_init(&m, HANDOFF_LISTENER, 0);
+    r = live_send(s->agent->live, s->vm, &m, &listener, 1);
     return r < 0 ? error_set(e, r, "the VMM is gone: %s", strerror(-r)) : 0;
+}
+
+static int hand_over_all(struct session *s, struct error *e)
+{
+    _cleanup_close_ int container = -1;
+    uint32_t seq = 0;
+    int r = send_listener(s, e), ready = 0;
+
+    while (r == 0 && ready == 0) {
+        r = hand_over_list(s, &seq, &container, e);
+        if (r < 0)
+            break;
+        pthread_mutex_lock(&s->agent->claim);
+        ready = close_list(s, seq, e);
+        pthread_mutex_unlock(&s->agent->claim);
+    }
+    return r < 0 ? r : ready < 0 ? ready : 0;
 }
 
 static void hand_over(struct job *j)
 {
     struct session *s = (struct session *)j;
-    const struct timeval timeout = {.tv_sec = TAKEN_TIMEOUT_S};
-    int r = 0;
 
-    /* This thread waits; in the main thread nobody does. */
-    if (setsockopt(s->sock, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)) < 0 ||
-        fcntl(s->sock, F_SETFL, 0) < 0)
-        r = error_set(&s->error, -errno, "cannot set up the socket: %s", strerror(errno));
-    if (r == 0)
-        r = hand_over_all(s, &s->error);
-    s->error.code = r;
+    s->error.code = hand_over_all(s, &s->error);
 }
 
 /* ---- in the main thread ---- */
+
+static void end_session(struct session *s)
+{
+    char path[SOCKET_PATH];
+
+    if (s->joined) {
+        live_leave(s->agent->live, s->vm);
+        log_info("VM %s ended (pid %d)", s->vm, (int)s->pid);
+        unlink(vm_socket(s->vm, path));
+    }
+    session_free(s);
+}
 
 static void handed_over(struct job *j)
 {
     struct session *s = (struct session *)j;
 
     s->handing_over = false;
-    /* First of all: nothing that is sent from here may wait for a VMM that doesn't read. */
-    fcntl(s->sock, F_SETFL, O_NONBLOCK);
-    if (s->error.code < 0) {
+    if (s->error.code < 0 && !s->cut)
         refuse(s, s->error.code, s->error.text);
-        session_free(s);
+    if (s->error.code < 0 || s->cut) {
+        end_session(s);
         return;
     }
     log_info("VM %s runs (pid %d)", s->vm, (int)s->pid);
-    if (sd_event_source_set_enabled(s->source, SD_EVENT_ON) < 0)
-        log_error("cannot watch the VMM of %s", s->vm);
 }
 
 static int check_owner(const struct session *s, struct error *e)
@@ -293,12 +279,19 @@ static bool is_gone(const struct session *s)
     return !s->handing_over && recv(s->sock, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
 }
 
-static int check_single(const struct session *s, const char *vm, struct error *e)
+/* The name is free, or its VMM has died and makes room. */
+static int check_single(struct session *s, const char *vm, struct error *e)
 {
-    for (const struct session *x = s->agent->sessions; x; x = x->next)
-        if (x != s && streq(x->vm, vm) && !is_gone(x))
-            return error_set(e, -EBUSY, "VM %s runs already (pid %d): power it off first", vm,
-                             (int)x->pid);
+    struct session *x = s->agent->sessions;
+
+    while (x && (x == s || !streq(x->vm, vm)))
+        x = x->next;
+    if (!x)
+        return 0;
+    if (!is_gone(x))
+        return error_set(e, -EBUSY, "VM %s runs already (pid %d): power it off first", vm,
+                         (int)x->pid);
+    end_session(x);
     return 0;
 }
 
@@ -315,12 +308,55 @@ static int on_hello(struct session *s, const struct handoff_msg *m, struct error
     r = check_owner(s, e);
     if (r < 0)
         return r;
+    r = live_join(s->agent->live, s->vm, s->sock, s->pid);
+    if (r < 0)
+        return error_set(e, r, "VM %s can't be taken on: %s", s->vm, strerror(-r));
+    s->joined = true;
     s->deadline = sd_event_source_disable_unref(s->deadline);
-    sd_event_source_set_enabled(s->source, SD_EVENT_OFF);
     s->handing_over = true;
     s->job = (struct job){.work = hand_over, .done = handed_over};
     r = worker_start(s->agent->worker, &s->job);
+    if (r < 0)
+        s->handing_over = false;
     return r < 0 ? error_set(e, r, "the agent is busy: try again") : 0;
+}
+
+/* A VMM that was there before this agent: its HELLO ends what it has to say of its NICs. */
+static int on_resumed(struct session *s, const struct handoff_msg *m, struct error *e)
+{
+    if (!streq(m->vm, s->vm))
+        return error_set(e, -EPROTO, "it says that it runs '%s'", m->vm);
+    s->deadline = sd_event_source_disable_unref(s->deadline);
+    s->resuming = false;
+    live_set_ready(s->agent->live, s->vm);
+    log_info("VM %s runs on (pid %d)", s->vm, (int)s->pid);
+    return 0;
+}
+
+/* @fds: what came with it; closed or taken. */
+static int on_valid_message(struct session *s, const struct handoff_msg *m,
+                            int fds[static HANDOFF_FDS_MAX], struct error *e)
+{
+    int r;
+
+    if (!s->joined)
+        return on_hello(s, m, e);
+    if (s->resuming && m->type == HANDOFF_HELLO)
+        return on_resumed(s, m, e);
+    r = live_message(s->agent->live, s->vm, m, fds);
+    return r < 0 ? error_set(e, r, "a message that nobody asked for") : 0;
+}
+
+/* The conversation is over. A thread that still hands over is told, and ends the session. */
+static void cut(struct session *s)
+{
+    if (!s->handing_over) {
+        end_session(s);
+        return;
+    }
+    s->cut = true;
+    sd_event_source_set_enabled(s->source, SD_EVENT_OFF);
+    live_leave(s->agent->live, s->vm);
 }
 
 static int on_message(sd_event_source *src _unused_, int fd, uint32_t revents _unused_,
@@ -335,16 +371,14 @@ static int on_message(sd_event_source *src _unused_, int fd, uint32_t revents _u
     if (r == -EAGAIN)
         return 0;
     if (r == 0)
-        r = on_hello(s, &m, &e);
-    else if (r == -ECONNRESET && s->vm[0])
-        log_info("VM %s ended (pid %d)", s->vm, (int)s->pid);
+        r = on_valid_message(s, &m, fds, &e);
     else if (r != -ECONNRESET)
         error_set(&e, r, "malformed message");
     if (r == 0)
         return 0;
     if (r != -ECONNRESET)
         refuse(s, r, e.text);
-    session_free(s);
+    cut(s);
     return 0;
 }
 
@@ -353,7 +387,7 @@ static int on_deadline(sd_event_source *src _unused_, uint64_t usec _unused_, vo
     struct session *s = opaque;
 
     refuse(s, -ETIMEDOUT, "a VMM begins with HELLO, and none came");
-    session_free(s);
+    end_session(s);
     return 0;
 }
 
@@ -381,14 +415,29 @@ static int check_room(const struct agent *a, uid_t uid, struct error *e)
     return 0;
 }
 
-static int watch(const struct listener *l, struct session *s)
+static int watch(sd_event *event, struct session *s)
 {
-    int r = sd_event_add_io(l->event, &s->source, s->sock, EPOLLIN, on_message, s);
+    int r = sd_event_add_io(event, &s->source, s->sock, EPOLLIN, on_message, s);
 
     if (r < 0)
         return r;
-    return sd_event_add_time_relative(l->event, &s->deadline, CLOCK_MONOTONIC,
+    return sd_event_add_time_relative(event, &s->deadline, CLOCK_MONOTONIC,
                                       HELLO_TIMEOUT_S * 1000000ULL, 0, on_deadline, s);
+}
+
+static struct session *session_new(struct agent *a, int sock, uid_t uid, pid_t pid)
+{
+    struct session *s = calloc(1, sizeof(*s));
+
+    if (!s)
+        return NULL;
+    s->agent = a;
+    s->uid = uid;
+    s->pid = pid;
+    s->sock = sock;
+    s->next = a->sessions;
+    a->sessions = s;
+    return s;
 }
 
 static int on_accept(sd_event_source *src _unused_, int fd, uint32_t revents _unused_, void *opaque)
@@ -407,17 +456,75 @@ static int on_accept(sd_event_source *src _unused_, int fd, uint32_t revents _un
         tell_refused(sock, e.code, e.text);
         return 0;
     }
-    s = calloc(1, sizeof(*s));
+    s = session_new(l->agent, sock, uid, pid);
     if (!s)
         return 0;
-    s->agent = l->agent;
-    s->uid = uid;
-    s->pid = pid;
-    s->sock = TAKE_FD(sock);
-    s->next = l->agent->sessions;
-    l->agent->sessions = s;
-    if (watch(l, s) < 0)
+    TAKE_FD(sock);
+    if (watch(l->event, s) < 0)
         session_free(s);
+    return 0;
+}
+
+/* Take the conversation up with a VMM that an earlier agent left there. */
+static int resume(struct agent *a, sd_event *event, const char *vm, struct error *e)
+{
+    char path[SOCKET_PATH];
+    _cleanup_close_ int sock = handoff_connect(vm_socket(vm, path), e);
+    struct handoff_msg m;
+    struct session *s;
+    uid_t uid;
+    pid_t pid;
+    int r;
+
+    if (sock < 0)
+        return sock;
+    handoff_msg_init(&m, HANDOFF_RESUME, 0);
+    r = handoff_send(sock, &m, NULL, 0);
+    if (r == 0)
+        r = handoff_peer(sock, &uid, &pid);
+    if (r < 0 || fcntl(sock, F_SETFL, O_NONBLOCK) < 0)
+        return error_set(e, r < 0 ? r : -errno, "cannot speak to the VMM of %s", vm);
+    s = session_new(a, sock, uid, pid);
+    if (!s)
+        return error_set(e, -ENOMEM, "out of memory");
+    TAKE_FD(sock);
+    snprintf(s->vm, sizeof(s->vm), "%.*s", VM_NAME_MAX - 1, vm);
+    r = live_join(a->live, vm, s->sock, pid);
+    s->joined = r == 0;
+    s->resuming = true;
+    if (r == 0)
+        r = watch(event, s);
+    if (r < 0)
+        end_session(s);
+    return r < 0 ? error_set(e, r, "cannot watch the VMM of %s: %s", vm, strerror(-r)) : 0;
+}
+
+static void dirp_close(DIR **d)
+{
+    if (*d)
+        closedir(*d);
+}
+
+int session_resume_all(struct agent *a, sd_event *event, struct error *e)
+{
+    _cleanup_(dirp_close) DIR *dir = NULL;
+    char path[SOCKET_PATH];
+
+    if (mkdir(VM_SOCKETS, 0700) < 0 && errno != EEXIST)
+        return error_set(e, -errno, "cannot make " VM_SOCKETS ": %s", strerror(errno));
+    dir = opendir(VM_SOCKETS);
+    if (!dir)
+        return error_set(e, -errno, "cannot read " VM_SOCKETS ": %s", strerror(errno));
+    for (const struct dirent *d = readdir(dir); d; d = readdir(dir)) {
+        struct error why = ERROR_INIT;
+
+        if (!vm_name_valid(d->d_name) || resume(a, event, d->d_name, &why) == 0)
+            continue;
+        /* It ended while no agent was there. */
+        if (why.code != -EHOSTDOWN)
+            log_warning("VM %s: %s", d->d_name, why.text);
+        unlink(vm_socket(d->d_name, path));
+    }
     return 0;
 }
 
@@ -444,22 +551,4 @@ void session_close_all(struct agent *a)
 {
     while (a->sessions)
         session_free(a->sessions);
-}
-
-int session_running(const struct agent *a, struct running_list *ret, struct error *e)
-{
-    const unsigned n = count_sessions(a);
-    struct running *items = calloc(n ? n : 1, sizeof(*items));
-    size_t used = 0;
-
-    if (!items)
-        return error_set(e, -ENOMEM, "out of memory");
-    for (const struct session *s = a->sessions; s; s = s->next) {
-        if (!s->vm[0])
-            continue;
-        snprintf(items[used].vm, sizeof(items[used].vm), "%s", s->vm);
-        items[used++].pid = s->pid;
-    }
-    *ret = (struct running_list){.items = items, .count = used};
-    return 0;
 }

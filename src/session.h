@@ -23,12 +23,16 @@
 int session_listen(struct agent *a, sd_event *event, const char *path,
                    struct error *e) _must_check_;
 
+/**
+ * session_resume_all - take up the conversation with VMMs that outlived an earlier agent
+ *
+ * Each says what it holds; live_wait_ready waits for that. One that doesn't answer is left out.
+ */
+int session_resume_all(struct agent *a, sd_event *event, struct error *e) _must_check_;
+
 /* When the agent ends; VMMs run on. session_cut_all ends handoffs that are under way (their VMMs
  * see the agent go); after the workers' end session_close_all frees what is left. */
 void session_cut_all(struct agent *a);
 void session_close_all(struct agent *a);
-
-/* session_running - the VMs that have a VMM now; the caller frees @ret->items. */
-int session_running(const struct agent *a, struct running_list *ret, struct error *e) _must_check_;
 
 #endif

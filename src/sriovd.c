@@ -2,7 +2,8 @@
 /*
  * sriovd: the privileged agent.
  *
- *   start    lock the state directory, finish what an earlier agent began (agent_recover)
+ *   start    lock the state directory; hear the VMMs that outlived an earlier agent, and finish
+ *            what that began (agent_recover, in a thread)
  *   ready    take the bus name, listen for VMMs, tell systemd
  *   run      requests and sessions, until SIGTERM or SIGINT
  *   end      guests run on: the agent holds none of their fds
@@ -21,6 +22,7 @@
 
 #define STATE_DIR   "/var/lib/sriovctl"
 #define RUNTIME_DIR "/run/sriovctl"
+#define RESUME_MS   5000
 
 static int help(void)
 {
@@ -70,21 +72,62 @@ static int new_loop(sd_event **ret, struct error *e)
     return r < 0 ? error_set(e, r, "cannot make the event loop: %s", strerror(-r)) : 0;
 }
 
-static int serve(struct agent *a, sd_event *event, struct error *e)
-{
-    sd_bus *bus = NULL;
-    int r = bus_attach(a, event, &bus, e);
+/* What the main thread needs while recovery runs beside it. */
+struct starting {
+    struct job job; /* first: a job is its starting */
+    struct agent *agent;
+    sd_event *event;
+    sd_bus *bus;
+    struct error error;
+};
 
+/* In a thread: VMMs that outlived an earlier agent have to be heard meanwhile. */
+static void recover(struct job *j)
+{
+    struct starting *s = (struct starting *)j;
+
+    live_wait_ready(s->agent->live, RESUME_MS);
+    s->error.code = agent_recover(s->agent, &s->error);
+}
+
+/* The agent is itself again: now it may be asked. */
+static void recovered(struct job *j)
+{
+    struct starting *s = (struct starting *)j;
+    int r = s->error.code;
+
+    if (r == 0)
+        r = session_listen(s->agent, s->event, HANDOFF_SOCKET, &s->error);
+    if (r == 0)
+        r = bus_attach(s->agent, s->event, &s->bus, &s->error);
+    if (r < 0) {
+        s->error.code = r;
+        sd_event_exit(s->event, r);
+        return;
+    }
+    sd_notify(0, "READY=1\nSTATUS=Serving requests");
+}
+
+static int serve(struct starting *s, struct error *e)
+{
+    struct agent *a = s->agent;
+    int r = session_resume_all(a, s->event, e);
+
+    if (r == 0)
+        r = worker_start(a->worker, &s->job);
     if (r < 0)
         return r;
-    sd_notify(0, "READY=1\nSTATUS=Serving requests");
-    r = sd_event_loop(event);
+    r = sd_event_loop(s->event);
     sd_notify(0, "STOPPING=1");
     session_cut_all(a);
     worker_free(a->worker);
     a->worker = NULL;
     session_close_all(a);
-    sd_bus_flush_close_unref(bus);
+    bus_detach(a, s->bus);
+    if (s->error.code < 0) {
+        *e = s->error;
+        return e->code;
+    }
     if (r < 0)
         return error_set(e, r, "the event loop failed: %s", strerror(-r));
     return r > 0 ? error_set(e, -ECONNRESET, "the system bus went away") : 0;
@@ -92,24 +135,20 @@ static int serve(struct agent *a, sd_event *event, struct error *e)
 
 static int run(struct agent *a, struct error *e)
 {
-    sd_event *event = NULL;
+    struct starting s = {.job = {.work = recover, .done = recovered}, .agent = a};
     int r = agent_init(a, STATE_DIR, CONFIG_DIR, e);
 
     if (r == 0)
-        r = agent_recover(a, e);
+        r = new_loop(&s.event, e);
     if (r == 0)
-        r = new_loop(&event, e);
-    if (r == 0)
-        r = worker_new(event, &a->worker);
+        r = worker_new(s.event, &a->worker);
     if (r == 0 && mkdir(RUNTIME_DIR, 0755) < 0 && errno != EEXIST)
         r = error_set(e, -errno, "cannot make " RUNTIME_DIR ": %s", strerror(errno));
     if (r == 0)
-        r = session_listen(a, event, HANDOFF_SOCKET, e);
-    if (r == 0)
-        r = serve(a, event, e);
+        r = serve(&s, e);
     worker_free(a->worker);
     agent_done(a);
-    sd_event_unref(event);
+    sd_event_unref(s.event);
     return r;
 }
 

@@ -293,8 +293,40 @@ static int no_macvtap_run(const struct step *s, struct error *e)
     return netdev_delete(s->ifname, e);
 }
 
-#define RESETS_VF  "resets the VF"
-#define ALL_VFS_GO "every VF of the PF is removed and made anew"
+/* ---- a VM that runs ---- */
+
+/* One that doesn't run, or still is being given its NICs, finds this one by its lease. */
+static int plug_check(const struct step *s)
+{
+    const enum handoff_state state = s->live ? live_state(s->live, s->lease.generation) : 0;
+
+    return !s->live || !live_is_ready(s->live, s->lease.vm) || state == HANDOFF_STATE_OFFERED ||
+           state == HANDOFF_STATE_ACTIVE;
+}
+
+static int plug_run(const struct step *s, struct error *e)
+{
+    return live_plug(s->live, &s->lease, 1, NULL, e);
+}
+
+static int plug_undo(const struct step *s, struct error *e)
+{
+    return live_unplug(s->live, &s->lease, 0, e);
+}
+
+static int unplug_check(const struct step *s)
+{
+    return !s->live || live_state(s->live, s->lease.generation) == 0;
+}
+
+static int unplug_run(const struct step *s, struct error *e)
+{
+    return live_unplug(s->live, &s->lease, s->deadline_ms, e);
+}
+
+#define RESETS_VF       "resets the VF"
+#define GUEST_LOSES_NIC "the running guest loses this NIC"
+#define ALL_VFS_GO      "every VF of the PF is removed and made anew"
 
 const struct step_row step_table[STEP_TYPE_COUNT] = {
     [STEP_RECORD_PF] = {"record", "", record_pf_check, record_pf_run, record_pf_undo},
@@ -312,6 +344,8 @@ const struct step_row step_table[STEP_TYPE_COUNT] = {
     [STEP_MACVTAP] = {"macvtap", "", macvtap_check, macvtap_run, no_macvtap_run},
     [STEP_NO_MACVTAP] = {"no-macvtap", "", no_macvtap_check, no_macvtap_run, NULL},
     [STEP_FORGET_LEASE] = {"forget", "", forget_lease_check, forget_lease_run, NULL},
+    [STEP_PLUG] = {"plug", "", plug_check, plug_run, plug_undo},
+    [STEP_UNPLUG] = {"unplug", GUEST_LOSES_NIC, unplug_check, unplug_run, NULL},
 };
 
 const char *step_name(const struct step *s)

@@ -12,6 +12,7 @@
 #include "sriov/name.h"
 #include "sriov/vflink.h"
 #include "src/lease.h"
+#include "src/live.h"
 #include "src/pf-record.h"
 
 enum step_type {
@@ -30,6 +31,8 @@ enum step_type {
     STEP_MACVTAP,
     STEP_NO_MACVTAP,
     STEP_FORGET_LEASE,
+    STEP_PLUG,
+    STEP_UNPLUG,
     STEP_TYPE_COUNT
 };
 
@@ -39,6 +42,8 @@ struct step {
     enum step_type type;
     enum step_state state;
     int state_dir;        /* of the agent; not owned */
+    struct live *live;    /* likewise; NULL where no VM can be reached */
+    unsigned deadline_ms; /* UNPLUG: after which the NIC is taken by force */
     char object[VF_NAME]; /* what it acts on, in people's words */
     char detail[64];      /* to what, e.g. the MAC */
 

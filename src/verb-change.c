@@ -128,9 +128,19 @@ int verb_assign(const struct verb_line *line, struct error *e)
         &(struct agent_call){.method = "Assign", .vm = line->args[1], .policy = &line->policy}, e);
 }
 
+/* Here --timeout is how long the guest has to give the NIC back; the agent then takes it. */
 int verb_release(const struct verb_line *line, struct error *e)
 {
-    return change(line, &(struct agent_call){.method = "Release"}, e);
+    struct verb_line timed = *line;
+    char deadline[16];
+
+    if (line->timeout_s) {
+        snprintf(deadline, sizeof(deadline), "%u", line->timeout_s);
+        if (dict_put(&timed.words, "deadline", deadline) < 0)
+            return error_set(e, -EINVAL, "release: too many options");
+        timed.timeout_s = line->timeout_s + CHANGE_TIMEOUT_S;
+    }
+    return change(&timed, &(struct agent_call){.method = "Release"}, e);
 }
 
 int verb_set(const struct verb_line *line, struct error *e)
