@@ -3,10 +3,13 @@
 
 #include "basic/parse.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <sys/stat.h>
+
+#define UNFINISHED ".new" /* after the name of a file that is being replaced */
 
 ssize_t file_read(int dirfd, const char *path, char *buf, size_t size)
 {
@@ -103,7 +106,7 @@ int file_replace(int dirfd, const char *name, const void *data, size_t size)
     char fresh[NAME_MAX + 1];
     int r;
 
-    if (snprintf(fresh, sizeof(fresh), "%s.new", name) >= (int)sizeof(fresh))
+    if (snprintf(fresh, sizeof(fresh), "%s" UNFINISHED, name) >= (int)sizeof(fresh))
         return -ENAMETOOLONG;
     r = write_synced(dirfd, fresh, data, size);
     if (r == 0 && renameat(dirfd, fresh, dirfd, name) < 0)
@@ -113,6 +116,34 @@ int file_replace(int dirfd, const char *name, const void *data, size_t size)
         return r;
     }
     return sync_dir(dirfd);
+}
+
+static bool is_unfinished(const char *name)
+{
+    const size_t n = strlen(name), suffix = strlen(UNFINISHED);
+
+    return n > suffix && streq(name + n - suffix, UNFINISHED);
+}
+
+static void dirp_close(DIR **dir)
+{
+    if (*dir)
+        closedir(*dir);
+}
+
+int file_sweep(int dirfd)
+{
+    _cleanup_close_ int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    _cleanup_(dirp_close) DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    const struct dirent *entry;
+
+    if (!dir)
+        return -errno;
+    TAKE_FD(fd);
+    while ((entry = readdir(dir)))
+        if (is_unfinished(entry->d_name) && unlinkat(dirfd, entry->d_name, 0) < 0)
+            return -errno;
+    return 0;
 }
 
 int file_remove(int dirfd, const char *name)

@@ -39,6 +39,14 @@ int file_write(int dirfd, const char *path, const char *text) _must_check_;
  */
 int file_replace(int dirfd, const char *name, const void *data, size_t size) _must_check_;
 
+/**
+ * file_sweep - remove the NAME.new that a process left behind which died in file_replace
+ * @dirfd: a directory in which nobody else is replacing files now
+ *
+ * Return: 0 or negative errno.
+ */
+int file_sweep(int dirfd) _must_check_;
+
 /* file_remove - unlink and fsync the directory; a file that isn't there is success. */
 int file_remove(int dirfd, const char *name) _must_check_;
 

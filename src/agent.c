@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "src/agent.h"
 
+#include "basic/file.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/file.h>
@@ -25,6 +27,9 @@ int agent_init(struct agent *a, const char *state_path, const char *config_dir, 
         return error_set(e, -errno, "cannot open %s: %s", state_path, strerror(errno));
     if (flock(fd, LOCK_EX | LOCK_NB) < 0)
         return error_set(e, -EBUSY, "another sriovd runs on %s: stop it first", state_path);
+    r = file_sweep(fd);
+    if (r < 0)
+        return error_set(e, r, "cannot clean up %s: %s", state_path, strerror(-r));
     r = lease_boot_id(a->boot_id, e);
     if (r < 0)
         return r;

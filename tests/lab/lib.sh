@@ -120,6 +120,8 @@ start_agent() {
         echo 0 >/sys/fs/cgroup/cgroup.procs
         exec setsid sriovd </dev/null >>/run/sriovd.log 2>&1
     ) &
+    # Not the test's to wait for.
+    disown
     wait_for 20 has_manager
 }
 

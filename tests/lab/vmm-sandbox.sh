@@ -39,9 +39,9 @@ vmm() { pgrep -x sriov-vmm; }
 # every FIELD VALUE: in the status of all threads, vhost's too, which the kernel runs.
 every() {
     local values
-    values=$(sed -n "s/^$1:[[:space:]]*//p" /proc/"$(vmm)"/task/*/status | tr '\t' ' ')
+    values=$(sed -n "s/^$1:[[:space:]]*/=/p" /proc/"$(vmm)"/task/*/status | tr '\t' ' ')
     [ "$(wc -l <<<"$values")" -ge 4 ] || fail "$(wc -l <<<"$values") threads only"
-    expect_equal "$(sort -u <<<"$values")" "$2"
+    expect_equal "$(sort -u <<<"$values")" "=$2"
 }
 
 test_every_thread_is_nobody() {

@@ -10,19 +10,6 @@
 static UMockdevTestbed *testbed;
 static char *root;
 
-void fake_sys_enter(char **argv)
-{
-    const char *preload = getenv("LD_PRELOAD");
-
-    if (preload && strstr(preload, "umockdev"))
-        return;
-    /* ASan would be the first library; umockdev calls through to it all the same. */
-    setenv("ASAN_OPTIONS", "verify_asan_link_order=0", 0);
-    execlp("umockdev-wrapper", "umockdev-wrapper", argv[0], NULL);
-    fprintf(stderr, "umockdev-wrapper can't be run: %s: apt install umockdev\n", strerror(errno));
-    exit(EXIT_FAILURE);
-}
-
 int fake_sys_setup(void **state _unused_)
 {
     testbed = umockdev_testbed_new();

@@ -1,17 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A /sys and /dev of the test's own, by umockdev's preload library: opens, reads and links of the program
- * under test go there. Attributes are plain files; a test that needs the kernel to act on a write
- * links with --wrap=file_write and acts itself.
+ * A /sys and /dev of the test's own, by umockdev's preload library: opens, reads and links of the
+ * program under test go there. Attributes are plain files; a test that needs the kernel to act on a
+ * write links with --wrap=file_write and acts itself.
  */
 #ifndef TESTS_UNIT_FAKE_SYS_H
 #define TESTS_UNIT_FAKE_SYS_H
 
 #include "basic/macro.h"
-
-/* Run this program again under the preload library, unless it does already: main's first call.
- * Ends the program on failure. */
-void fake_sys_enter(char **argv);
+#include "under-umockdev.h"
 
 /* cmocka set-up and tear-down functions: an empty tree for each test. */
 int fake_sys_setup(void **state);

@@ -12,20 +12,6 @@
 #define ACS_OR_ARI  0x100
 #define SRIOV       0x140
 
-void mock_host_enter(char **argv)
-{
-    const char *preload = getenv("LD_PRELOAD");
-    char *again[] = {(char[]){"umockdev-wrapper"}, argv[0], NULL};
-
-    if (preload && strstr(preload, "umockdev"))
-        return;
-    /* ASan wants to be the first library; the preload calls through to it either way. */
-    setenv("ASAN_OPTIONS", "verify_asan_link_order=0", 0);
-    execvp(again[0], again);
-    perror("umockdev-wrapper (apt install umockdev)");
-    exit(1);
-}
-
 char *mock_host_path(struct mock_host *host, const char *device, const char *file)
 {
     _cleanup_(freep) char *sys = umockdev_testbed_get_sys_dir(host->bed);

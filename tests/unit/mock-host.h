@@ -8,11 +8,9 @@
 #define TESTS_UNIT_MOCK_HOST_H
 
 #include "basic/macro.h"
-#include <umockdev.h>
+#include "under-umockdev.h"
 
-/* Run this program again under umockdev's preload library, unless it does already. Ends the
- * program on failure. */
-void mock_host_enter(char **argv);
+#include <umockdev.h>
 
 struct mock_host {
     UMockdevTestbed *bed;

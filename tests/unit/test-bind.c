@@ -321,6 +321,6 @@ int main(int argc _unused_, char **argv)
         BIND_TEST(test_bus_reset_is_none_for_a_vf),
     };
 
-    fake_sys_enter(argv);
+    under_umockdev(argv);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -113,6 +113,21 @@ static void test_replace(void **state _unused_)
     assert_int_equal(file_remove(dir, name), 0);
 }
 
+static void test_sweep(void **state _unused_)
+{
+    assert_int_equal(file_sweep(dir), 0);
+    put("a.lease", "whole");
+    put("a.lease.new", "half");
+    put(".new", "not of file_replace's");
+    assert_int_equal(file_sweep(dir), 0);
+    assert_int_equal(faccessat(dir, "a.lease.new", F_OK, 0), -1);
+    assert_int_equal(faccessat(dir, "a.lease", F_OK, 0), 0);
+    assert_int_equal(faccessat(dir, ".new", F_OK, 0), 0);
+    assert_int_equal(unlinkat(dir, "a.lease", 0), 0);
+    assert_int_equal(unlinkat(dir, ".new", 0), 0);
+    assert_int_equal(file_sweep(-1), -EBADF);
+}
+
 static void test_remove(void **state _unused_)
 {
     assert_int_equal(file_remove(dir, "none"), 0);
@@ -144,9 +159,10 @@ static void test_link_name(void **state _unused_)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_read),   cmocka_unit_test(test_read_u64),
-        cmocka_unit_test(test_write),  cmocka_unit_test(test_replace),
-        cmocka_unit_test(test_remove), cmocka_unit_test(test_link_name),
+        cmocka_unit_test(test_read),      cmocka_unit_test(test_read_u64),
+        cmocka_unit_test(test_write),     cmocka_unit_test(test_replace),
+        cmocka_unit_test(test_sweep),     cmocka_unit_test(test_remove),
+        cmocka_unit_test(test_link_name),
     };
 
     return cmocka_run_group_tests(tests, setup_group, teardown_group);

@@ -137,17 +137,49 @@ static void test_busy(void **state _unused_)
     node_error = 0;
 }
 
+/* A holder's name isn't always wanted. */
+static void test_busy_without_a_search(void **state _unused_)
+{
+    fake_sys_file("/dev/vfio/7", "");
+    assert_int_equal(vfio_group_busy(7, NULL), 0);
+    node_error = EBUSY;
+    assert_int_equal(vfio_group_busy(7, NULL), 1);
+    node_error = 0;
+}
+
+static void test_idle(void **state _unused_)
+{
+    static const struct {
+        const char *status;
+        bool expected;
+    } cases[] = {{"suspended\n", true}, {"active\n", false}, {"unsupported\n", false}, {"", false}};
+
+    assert_false(vfio_group_idle(&vf));
+    fake_sys_pci(VF, 7, "vfio-pci", "0x020000");
+    assert_false(vfio_group_idle(&vf));
+    for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+        fake_sys_file("/sys/bus/pci/devices/" VF "/power/runtime_status", cases[i].status);
+        assert_int_equal(vfio_group_idle(&vf), cases[i].expected);
+    }
+}
+
 #define GROUP_TEST(f) cmocka_unit_test_setup_teardown(f, fake_sys_setup, fake_sys_teardown)
 
 int main(int argc _unused_, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        GROUP_TEST(test_number),          GROUP_TEST(test_no_device),
-        GROUP_TEST(test_no_iommu),        GROUP_TEST(test_noiommu_mode_is_none),
-        GROUP_TEST(test_odd_group_name),  GROUP_TEST(test_viable),
-        GROUP_TEST(test_viable_no_iommu), GROUP_TEST(test_busy),
+        GROUP_TEST(test_number),
+        GROUP_TEST(test_no_device),
+        GROUP_TEST(test_no_iommu),
+        GROUP_TEST(test_noiommu_mode_is_none),
+        GROUP_TEST(test_odd_group_name),
+        GROUP_TEST(test_viable),
+        GROUP_TEST(test_viable_no_iommu),
+        GROUP_TEST(test_busy),
+        GROUP_TEST(test_busy_without_a_search),
+        GROUP_TEST(test_idle),
     };
 
-    fake_sys_enter(argv);
+    under_umockdev(argv);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

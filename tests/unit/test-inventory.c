@@ -235,6 +235,6 @@ int main(int argc _unused_, char **argv)
         TEST(test_no_pf_at_all),
     };
 
-    mock_host_enter(argv);
+    under_umockdev(argv);
     return cmocka_run_group_tests_name("inventory", tests, NULL, NULL);
 }

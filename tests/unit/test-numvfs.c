@@ -141,6 +141,6 @@ int main(int argc _unused_, char **argv)
         TEST(test_wait_without_groups),
     };
 
-    mock_host_enter(argv);
+    under_umockdev(argv);
     return cmocka_run_group_tests_name("numvfs", tests, NULL, NULL);
 }

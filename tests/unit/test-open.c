@@ -22,6 +22,7 @@ static const struct pci_addr vf = {.bus = 1, .dev = 0x10};
 static struct {
     char calls[512];
     int container_error, group_error; /* of opening the nodes */
+    unsigned group_probes;            /* openings that find another's short look in the way */
     int version;
     int type1v2;
     uint32_t status;
@@ -60,12 +61,16 @@ static int answer(int code)
 int __wrap_open(const char *path, int flags, ...)
 {
     const bool container = streq(path, "/dev/vfio/vfio");
-    const int err = container ? kernel.container_error : kernel.group_error;
+    int err = container ? kernel.container_error : kernel.group_error;
 
     if (!container && !streq(path, "/dev/vfio/7"))
         return __real_open(path, flags);
     assert_int_equal(flags, O_RDWR | O_CLOEXEC);
     note(container ? "container " : "group ");
+    if (!container && kernel.group_probes > 0) {
+        kernel.group_probes--;
+        err = -EBUSY;
+    }
     return err ? answer(err) : stand_in();
 }
 
@@ -189,6 +194,15 @@ static void test_held(void **state _unused_)
     assert_refused(-EBUSY, VF " is in use");
 }
 
+static void test_held_for_a_moment(void **state _unused_)
+{
+    _cleanup_vfio_fds_ struct vfio_fds fds = VFIO_FDS_INIT;
+
+    kernel.group_probes = 3;
+    assert_int_equal(vfio_open(&vf, -1, &fds, NULL), 0);
+    assert_int_equal(strncmp(kernel.calls, "group group group group ", 24), 0);
+}
+
 static void test_wrong_api(void **state _unused_)
 {
     kernel.version = 1;
@@ -239,12 +253,17 @@ static void test_device(void **state _unused_)
 int main(int argc _unused_, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        OPEN_TEST(test_first_of_a_vm), OPEN_TEST(test_shares_a_container),
-        OPEN_TEST(test_not_vfio),      OPEN_TEST(test_held),
-        OPEN_TEST(test_wrong_api),     OPEN_TEST(test_not_viable),
-        OPEN_TEST(test_cannot_join),   OPEN_TEST(test_device),
+        OPEN_TEST(test_first_of_a_vm),
+        OPEN_TEST(test_shares_a_container),
+        OPEN_TEST(test_not_vfio),
+        OPEN_TEST(test_held),
+        OPEN_TEST(test_held_for_a_moment),
+        OPEN_TEST(test_wrong_api),
+        OPEN_TEST(test_not_viable),
+        OPEN_TEST(test_cannot_join),
+        OPEN_TEST(test_device),
     };
 
-    fake_sys_enter(argv);
+    under_umockdev(argv);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

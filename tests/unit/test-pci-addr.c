@@ -98,6 +98,6 @@ int main(int argc _unused_, char **argv)
         cmocka_unit_test_setup_teardown(test_open, fake_sys_setup, fake_sys_teardown),
     };
 
-    fake_sys_enter(argv);
+    under_umockdev(argv);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

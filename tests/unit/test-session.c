@@ -12,6 +12,7 @@
 #include <poll.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #define SPEED 50 /* deadlines come that much sooner */
 
@@ -284,7 +285,24 @@ static void test_never_taken(void **state _unused_)
     assert_int_equal(pthread_mutex_trylock(&g->lock), 0);
     pthread_mutex_unlock(&g->lock);
     assert_int_equal(count_running(), 1);
-    /* Torn down amid this: the agent ends without waiting for it. */
+}
+
+/* The agent ends without waiting for a VMM that doesn't answer. */
+static void test_end_amid_the_handoff(void **state _unused_)
+{
+    _cleanup_close_ int vmm = vmm_connect();
+    const time_t begin = time(NULL);
+    struct handoff_msg m;
+
+    add_lease(0, "vm1", LEASE_ASSIGNED, 4);
+    vmm_say(vmm, HANDOFF_HELLO, 0, "vm1");
+    assert_hears(vmm, HANDOFF_NIC, 1);
+    session_cut_all(&agent);
+    worker_free(agent.worker);
+    agent.worker = NULL;
+    session_close_all(&agent);
+    assert_true(time(NULL) - begin < 20);
+    assert_int_equal(vmm_hear(vmm, &m), -ECONNRESET);
 }
 
 static void test_wrong_answers(void **state _unused_)
@@ -416,19 +434,13 @@ static void test_owner(void **state _unused_)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_no_nic),
-        TEST(test_nics),
-        TEST(test_one_vmm_a_vm),
-        TEST(test_while_being_assigned),
-        TEST(test_quarantined),
-        TEST(test_cant_be_opened),
-        TEST(test_never_taken),
-        TEST(test_wrong_answers),
-        TEST(test_dies_amid_the_handoff),
-        TEST(test_bad_begin),
-        TEST(test_silence),
-        TEST(test_too_many),
-        TEST(test_owner),
+        TEST(test_no_nic),        TEST(test_nics),
+        TEST(test_one_vmm_a_vm),  TEST(test_while_being_assigned),
+        TEST(test_quarantined),   TEST(test_cant_be_opened),
+        TEST(test_never_taken),   TEST(test_end_amid_the_handoff),
+        TEST(test_wrong_answers), TEST(test_dies_amid_the_handoff),
+        TEST(test_bad_begin),     TEST(test_silence),
+        TEST(test_too_many),      TEST(test_owner),
     };
 
     return cmocka_run_group_tests_name("session", tests, NULL, NULL);
