@@ -11,12 +11,13 @@
 
 #define LOOK_SECONDS 1
 
-int agent_init(struct agent *a, const char *state_path, const char *config_dir, struct error *e)
+int agent_init(struct agent *a, const char *state_path, const char *config_dir,
+               const char *runtime_dir, struct error *e)
 {
     _cleanup_close_ int fd = -1;
     int r;
 
-    *a = (struct agent){.state_dir = -1, .config_dir = config_dir};
+    *a = (struct agent){.state_dir = -1, .config_dir = config_dir, .runtime_dir = runtime_dir};
     r = config_load(config_dir, &a->config, e);
     if (r < 0)
         return r;

@@ -33,6 +33,7 @@ struct agent {
     int state_dir;
     char boot_id[BOOT_ID];
     const char *config_dir;
+    const char *runtime_dir; /* of the sockets */
     struct config config;
     struct worker *worker;
     pthread_mutex_t claim;
@@ -45,7 +46,7 @@ struct agent {
 
 /* agent_init - open the state directory (locked: one agent a host) and load the configuration. */
 int agent_init(struct agent *a, const char *state_path, const char *config_dir,
-               struct error *e) _must_check_;
+               const char *runtime_dir, struct error *e) _must_check_;
 void agent_done(struct agent *a);
 
 /* agent_gate - the gate of a PF; call under claim. NULL without memory. */

@@ -11,6 +11,8 @@
 #define ANSWER_MS 30000
 /* How long after the deadline a VMM may take to tear a device down and say so. */
 #define GRACE_MS 10000
+/* Once a VM runs its NICs are told apart by their lease; every message needs a number. */
+#define LIVE_SEQ 1
 
 struct live_vm {
     char vm[LEASE_VM];
@@ -417,29 +419,32 @@ static int hear(struct live *live, struct live_vm *v, struct handoff_msg *ret, i
     return r;
 }
 
-static int ask(struct live *live, struct live_vm *v, const struct handoff_msg *m, const int *fds,
-               size_t n_fds, uint16_t expected, int *ret_fd, struct error *e)
+/* The answer must be of the expected type, and about the same. */
+static int expect(struct live *live, struct live_vm *v, uint16_t type, uint32_t seq, int *ret_fd,
+                  struct error *e)
 {
     struct handoff_msg answer;
-    int r = say(live, v, m, fds, n_fds, true);
+    int r = hear(live, v, &answer, ret_fd);
 
-    if (r == 0)
-        r = hear(live, v, &answer, ret_fd);
     if (r < 0)
         return error_set(e, r, "the VMM of %s doesn't answer: %s", v->vm, strerror(-r));
     if (answer.type == HANDOFF_REFUSED)
         return error_set(e, answer.code, "the VMM of %s refused it: %s", v->vm, answer.text);
-    if (answer.type != expected)
-        return error_set(e, -EPROTO, "the VMM of %s answered something else", v->vm);
+    if (answer.type != type || answer.seq != seq)
+        return error_set(e, -EPROTO, "the VMM of %s answered with something else", v->vm);
     return 0;
 }
 
 static int ask_container(struct live *live, struct live_vm *v, int *ret, struct error *e)
 {
     struct handoff_msg m;
+    int r;
 
     handoff_msg_init(&m, HANDOFF_WANT_CONTAINER, 0);
-    return ask(live, v, &m, NULL, 0, HANDOFF_CONTAINER, ret, e);
+    r = say(live, v, &m, NULL, 0, true);
+    if (r < 0)
+        return error_set(e, r, "the VMM of %s can't be asked: %s", v->vm, strerror(-r));
+    return expect(live, v, HANDOFF_CONTAINER, 0, ret, e);
 }
 
 static int open_fds(struct live *live, struct live_vm *v, const struct lease *l, int *container,
@@ -501,11 +506,10 @@ static void unhold(struct live *live, const struct lease *l)
     pthread_mutex_unlock(&live->lock);
 }
 
-static int plug(struct live *live, struct live_vm *v, const struct lease *l, uint32_t seq,
-                int *container, struct error *e)
+static int offer(struct live *live, struct live_vm *v, const struct lease *l, uint32_t seq,
+                 int *container, struct error *e)
 {
     _cleanup_nic_fds_ struct nic_fds fds = NIC_FDS_INIT;
-    _cleanup_close_ int none = -1;
     struct handoff_msg m;
     int r = open_fds(live, v, l, container, &fds, e);
 
@@ -514,7 +518,19 @@ static int plug(struct live *live, struct live_vm *v, const struct lease *l, uin
     if (hold(live, l) < 0)
         return error_set(e, -ENOMEM, "out of memory");
     fill_nic(&m, l, seq);
-    r = ask(live, v, &m, fds.fds, fds.count, HANDOFF_TAKEN, &none, e);
+    r = say(live, v, &m, fds.fds, fds.count, true);
+    if (r == 0)
+        return 0;
+    unhold(live, l);
+    return error_set(e, r, "%s can't be sent to the VMM of %s: %s", l->id, l->vm, strerror(-r));
+}
+
+static int taken(struct live *live, struct live_vm *v, const struct lease *l, uint32_t seq,
+                 struct error *e)
+{
+    _cleanup_close_ int none = -1;
+    int r = expect(live, v, HANDOFF_TAKEN, seq, &none, e);
+
     if (r < 0)
         unhold(live, l);
     else
@@ -522,16 +538,47 @@ static int plug(struct live *live, struct live_vm *v, const struct lease *l, uin
     return r;
 }
 
-int live_plug(struct live *live, const struct lease *l, uint32_t seq, int *container,
-              struct error *e)
+static int no_vm(const struct lease *l, struct error *e)
+{
+    return error_set(e, -ENODEV, "VM %s doesn't run", l->vm);
+}
+
+int live_offer(struct live *live, const struct lease *l, uint32_t seq, int *container,
+               struct error *e)
 {
     struct live_vm *v = vm_ref(live, l->vm);
     int r;
 
     if (!v)
-        return error_set(e, -ENODEV, "VM %s doesn't run", l->vm);
+        return no_vm(l, e);
+    r = offer(live, v, l, seq, container, e);
+    vm_put(live, v);
+    return r;
+}
+
+int live_taken(struct live *live, const struct lease *l, uint32_t seq, struct error *e)
+{
+    struct live_vm *v = vm_ref(live, l->vm);
+    int r;
+
+    if (!v)
+        return no_vm(l, e);
+    r = taken(live, v, l, seq, e);
+    vm_put(live, v);
+    return r;
+}
+
+int live_plug(struct live *live, const struct lease *l, struct error *e)
+{
+    struct live_vm *v = vm_ref(live, l->vm);
+    int r;
+
+    if (!v)
+        return no_vm(l, e);
     pthread_mutex_lock(&v->talk);
-    r = plug(live, v, l, seq, container, e);
+    r = offer(live, v, l, LIVE_SEQ, NULL, e);
+    if (r == 0)
+        r = taken(live, v, l, LIVE_SEQ, e);
     pthread_mutex_unlock(&v->talk);
     vm_put(live, v);
     return r;

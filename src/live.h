@@ -73,15 +73,26 @@ int live_send(struct live *live, const char *vm, const struct handoff_msg *m, co
               size_t n_fds) _must_check_;
 
 /**
- * live_plug - open the NIC of a lease and hand it to the VMM of its VM
- * @container: of the VFs that were handed over before, kept for the next; its fd is the caller's.
- *             NULL while the guest runs: then the VMM is asked for the one it has.
+ * live_offer - open the NIC of a lease and send it to the VMM of its VM, which is starting
+ * @container: of the VFs that were handed over before, kept for the next; its fd is the caller's
  *
- * Return: 0; -ENODEV if the VM doesn't run; what opening failed with; what the VMM refused with;
- * -ETIMEDOUT if it doesn't answer.
+ * From then on the VMM holds it. live_taken waits for its answer.
+ *
+ * Return: 0; -ENODEV if the VM is gone; what opening failed with.
  */
-int live_plug(struct live *live, const struct lease *l, uint32_t seq, int *container,
-              struct error *e) _must_check_;
+int live_offer(struct live *live, const struct lease *l, uint32_t seq, int *container,
+               struct error *e) _must_check_;
+
+/* live_taken - 0; what the VMM refused with; -ETIMEDOUT or -ENODEV if it doesn't answer. */
+int live_taken(struct live *live, const struct lease *l, uint32_t seq,
+               struct error *e) _must_check_;
+
+/**
+ * live_plug - the same for a VM that is ready: its guest finds a new NIC
+ *
+ * A VF goes into the container that the VMM has already, if it has one.
+ */
+int live_plug(struct live *live, const struct lease *l, struct error *e) _must_check_;
 
 /**
  * live_unplug - have the guest give the NIC back, or take it

@@ -71,7 +71,11 @@ int planner_add_lease(struct plan *p, const struct lease *l, enum lease_phase ph
 int planner_add_plug(struct plan *p, enum step_type type, const struct lease *l,
                      unsigned deadline_ms)
 {
-    struct step *s = plan_add(p, type);
+    struct step *s;
+
+    if (!p->live)
+        return 0;
+    s = plan_add(p, type);
 
     if (!s)
         return -ENOMEM;

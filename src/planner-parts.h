@@ -16,6 +16,7 @@ int planner_add_pf_step(struct plan *p, enum step_type type, const struct pf *pf
 int planner_add_pf_up(struct plan *p, const struct pf *pf);
 int planner_add_lease(struct plan *p, const struct lease *l, enum lease_phase phase,
                       const struct lease *before);
+/* PLUG or UNPLUG; none where no VM can be reached. */
 int planner_add_plug(struct plan *p, enum step_type type, const struct lease *l,
                      unsigned deadline_ms);
 int planner_add_vf_step(struct plan *p, enum step_type type, const struct pci_addr *vf,

@@ -16,7 +16,7 @@
 #define HELLO_TIMEOUT_S 5
 
 /* Where the next agent finds the VMMs that run: only root gets into it. */
-#define VM_SOCKETS  "/run/sriovctl/vm"
+#define VM_SOCKETS  "vm"
 #define SOCKET_PATH 108
 
 /* A lease that is being assigned has its last steps soon behind it. */
@@ -47,9 +47,9 @@ struct listener {
     int sock;
 };
 
-static const char *vm_socket(const char *vm, char path[static SOCKET_PATH])
+static const char *vm_socket(const struct agent *a, const char *vm, char path[static SOCKET_PATH])
 {
-    snprintf(path, SOCKET_PATH, VM_SOCKETS "/%.64s", vm);
+    snprintf(path, SOCKET_PATH, "%.40s/" VM_SOCKETS "/%.63s", a->runtime_dir, vm);
     return path;
 }
 
@@ -87,9 +87,9 @@ static void refuse(struct session *s, int code, const char *text)
 
 /* ---- in the job's thread ---- */
 
-/* Under the PF's gate. Return: 0 handed over, or there is nothing to hand over; -EAGAIN while the
- * lease is being assigned; another negative errno. */
-static int offer(struct session *s, const struct lease *l, uint32_t *seq, int *container,
+/* Under the PF's gate. Return: 1 sent, 0 there is nothing to send, -EAGAIN while the lease is being
+ * assigned, another negative errno. */
+static int offer(struct session *s, const struct lease *l, uint32_t seq, int *container,
                  struct error *e)
 {
     const int phase = lease_stored_phase(s->agent->state_dir, l);
@@ -102,12 +102,13 @@ static int offer(struct session *s, const struct lease *l, uint32_t *seq, int *c
     if (phase != LEASE_ASSIGNED)
         return error_set(e, -EBUSY, "%s of VM %s is quarantined: 'sriovctl release %s' first",
                          l->id, l->vm, l->id);
-    r = live_plug(s->agent->live, l, *seq + 1, container, e);
-    *seq += r == 0;
-    return r;
+    r = live_offer(s->agent->live, l, seq, container, e);
+    return r < 0 ? r : 1;
 }
 
-static int offer_gated(struct session *s, const struct lease *l, uint32_t *seq, int *container,
+/* The gate is held until the fds are on their way, not until the VMM has taken them: from then on
+ * it holds the NIC for everybody to see, and one that never answers keeps nobody waiting. */
+static int offer_gated(struct session *s, const struct lease *l, uint32_t seq, int *container,
                        struct error *e)
 {
     struct gate *g;
@@ -129,12 +130,16 @@ static int hand_over_one(struct session *s, const struct lease *l, uint32_t *seq
                          struct error *e)
 {
     const struct timespec delay = {.tv_nsec = ASSIGNING_DELAY_NS};
-    int r = offer_gated(s, l, seq, container, e);
+    int r = offer_gated(s, l, *seq + 1, container, e);
 
     for (unsigned tries = 0; r == -EAGAIN && tries < ASSIGNING_TRIES; tries++) {
         nanosleep(&delay, NULL);
-        r = offer_gated(s, l, seq, container, e);
+        r = offer_gated(s, l, *seq + 1, container, e);
     }
+    if (r <= 0)
+        return r;
+    r = live_taken(s->agent->live, l, *seq + 1, e);
+    *seq += r == 0;
     return r;
 }
 
@@ -191,7 +196,7 @@ static int send_listener(struct session *s, struct error *e)
 {
     char path[SOCKET_PATH];
     struct handoff_msg m;
-    _cleanup_close_ int listener = handoff_listen(vm_socket(s->vm, path), e);
+    _cleanup_close_ int listener = handoff_listen(vm_socket(s->agent, s->vm, path), e);
     int r;
 
     if (listener < 0)
@@ -234,7 +239,7 @@ static void end_session(struct session *s)
     if (s->joined) {
         live_leave(s->agent->live, s->vm);
         log_info("VM %s ended (pid %d)", s->vm, (int)s->pid);
-        unlink(vm_socket(s->vm, path));
+        unlink(vm_socket(s->agent, s->vm, path));
     }
     session_free(s);
 }
@@ -344,7 +349,7 @@ static int on_valid_message(struct session *s, const struct handoff_msg *m,
     if (s->resuming && m->type == HANDOFF_HELLO)
         return on_resumed(s, m, e);
     r = live_message(s->agent->live, s->vm, m, fds);
-    return r < 0 ? error_set(e, r, "a message that nobody asked for") : 0;
+    return r < 0 ? error_set(e, r, "the VMM of %s said something else than was asked", s->vm) : 0;
 }
 
 /* The conversation is over. A thread that still hands over is told, and ends the session. */
@@ -469,7 +474,7 @@ static int on_accept(sd_event_source *src _unused_, int fd, uint32_t revents _un
 static int resume(struct agent *a, sd_event *event, const char *vm, struct error *e)
 {
     char path[SOCKET_PATH];
-    _cleanup_close_ int sock = handoff_connect(vm_socket(vm, path), e);
+    _cleanup_close_ int sock = handoff_connect(vm_socket(a, vm, path), e);
     struct handoff_msg m;
     struct session *s;
     uid_t uid;
@@ -510,11 +515,12 @@ int session_resume_all(struct agent *a, sd_event *event, struct error *e)
     _cleanup_(dirp_close) DIR *dir = NULL;
     char path[SOCKET_PATH];
 
-    if (mkdir(VM_SOCKETS, 0700) < 0 && errno != EEXIST)
-        return error_set(e, -errno, "cannot make " VM_SOCKETS ": %s", strerror(errno));
-    dir = opendir(VM_SOCKETS);
+    vm_socket(a, "", path);
+    if (mkdir(path, 0700) < 0 && errno != EEXIST)
+        return error_set(e, -errno, "cannot make %s: %s", path, strerror(errno));
+    dir = opendir(path);
     if (!dir)
-        return error_set(e, -errno, "cannot read " VM_SOCKETS ": %s", strerror(errno));
+        return error_set(e, -errno, "cannot read %s: %s", path, strerror(errno));
     for (const struct dirent *d = readdir(dir); d; d = readdir(dir)) {
         struct error why = ERROR_INIT;
 
@@ -523,7 +529,7 @@ int session_resume_all(struct agent *a, sd_event *event, struct error *e)
         /* It ended while no agent was there. */
         if (why.code != -EHOSTDOWN)
             log_warning("VM %s: %s", d->d_name, why.text);
-        unlink(vm_socket(d->d_name, path));
+        unlink(vm_socket(a, d->d_name, path));
     }
     return 0;
 }
@@ -543,8 +549,13 @@ int session_listen(struct agent *a, sd_event *event, const char *path, struct er
 void session_cut_all(struct agent *a)
 {
     /* The sockets of those in a thread stay open until it is through with them. */
-    for (struct session *s = a->sessions; s; s = s->next)
+    for (struct session *s = a->sessions; s; s = s->next) {
         shutdown(s->sock, SHUT_RDWR);
+        if (s->joined)
+            live_leave(a->live, s->vm);
+        s->joined = false; /* its VM doesn't end, and keeps its listener */
+        s->cut = true;
+    }
 }
 
 void session_close_all(struct agent *a)

@@ -136,7 +136,7 @@ static int serve(struct starting *s, struct error *e)
 static int run(struct agent *a, struct error *e)
 {
     struct starting s = {.job = {.work = recover, .done = recovered}, .agent = a};
-    int r = agent_init(a, STATE_DIR, CONFIG_DIR, e);
+    int r = agent_init(a, STATE_DIR, CONFIG_DIR, RUNTIME_DIR, e);
 
     if (r == 0)
         r = new_loop(&s.event, e);

@@ -306,7 +306,7 @@ static int plug_check(const struct step *s)
 
 static int plug_run(const struct step *s, struct error *e)
 {
-    return live_plug(s->live, &s->lease, 1, NULL, e);
+    return live_plug(s->live, &s->lease, e);
 }
 
 static int plug_undo(const struct step *s, struct error *e)

@@ -105,10 +105,14 @@ static void *work_thread(void *opaque)
 {
     struct work *w = opaque;
 
-    if (w->unplug)
+    if (w->container) {
+        w->result = live_offer(vmm.live, &w->lease, 1, w->container, &w->error);
+        if (w->result == 0)
+            w->result = live_taken(vmm.live, &w->lease, 1, &w->error);
+    } else if (w->unplug)
         w->result = live_unplug(vmm.live, &w->lease, w->deadline_ms, &w->error);
     else
-        w->result = live_plug(vmm.live, &w->lease, 5, w->container, &w->error);
+        w->result = live_plug(vmm.live, &w->lease, &w->error);
     return NULL;
 }
 
@@ -138,8 +142,8 @@ static void answer_nic(enum handoff_type type)
     struct handoff_msg m;
 
     vmm_hears(&m, HANDOFF_NIC);
-    assert_int_equal(m.seq, 5);
-    handoff_msg_init(&m, type, 5);
+    assert_int_equal(m.seq, 1);
+    handoff_msg_init(&m, type, 1);
     if (type == HANDOFF_REFUSED) {
         m.code = -ENOSPC;
         snprintf(m.text, sizeof(m.text), "no slot is free");

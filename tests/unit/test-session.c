@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Sessions with VMMs that are this test: the agent's loop runs here too, between their messages. */
+#include "src/live.h"
 #include "src/session.h"
 
 #include "temp-dir.h"
@@ -60,6 +61,8 @@ static int setup(void **state)
     agent = (struct agent){.state_dir = temp_dir_make(state), .config_dir = temp_dir_path(state)};
     assert_int_equal(mkdirat(agent.state_dir, "vm", 0755), 0);
     assert_int_equal(chmod(agent.config_dir, 0755), 0);
+    agent.runtime_dir = agent.config_dir;
+    assert_int_equal(live_new(&agent.live), 0);
     pthread_mutex_init(&agent.claim, NULL);
     open_error = 0;
     opened = 0;
@@ -123,9 +126,7 @@ static void vmm_say(int sock, enum handoff_type type, uint32_t seq, const char *
     assert_int_equal(handoff_send(sock, &m, NULL, 0), 0);
 }
 
-/* The agent's next message; its fds are closed, and counted by the library. -ECONNRESET at the end,
- * -EAGAIN if none comes. */
-static int vmm_hear(int sock, struct handoff_msg *ret)
+static int hear_any(int sock, struct handoff_msg *ret)
 {
     int fds[HANDOFF_FDS_MAX], r;
 
@@ -141,6 +142,15 @@ static int vmm_hear(int sock, struct handoff_msg *ret)
     for (unsigned i = 0; r == 0 && i < HANDOFF_FDS_MAX; i++)
         closep(&fds[i]);
     return r;
+}
+
+/* The agent's next message but the listener, which comes first of all; its fds are closed, and
+ * counted by the library. -ECONNRESET at the end, -EAGAIN if none comes. */
+static int vmm_hear(int sock, struct handoff_msg *ret)
+{
+    int r = hear_any(sock, ret);
+
+    return r == 0 && ret->type == HANDOFF_LISTENER ? hear_any(sock, ret) : r;
 }
 
 static void assert_hears(int sock, enum handoff_type type, uint32_t seq)
@@ -168,7 +178,7 @@ static size_t count_running(void)
     struct running_list running;
     size_t n;
 
-    assert_int_equal(session_running(&agent, &running, NULL), 0);
+    assert_int_equal(live_running(agent.live, &running, NULL), 0);
     n = running.count;
     free(running.items);
     return n;
@@ -182,7 +192,7 @@ static void test_no_nic(void **state _unused_)
     assert_int_equal(count_running(), 0);
     vmm_say(vmm, HANDOFF_HELLO, 0, "vm1");
     assert_hears(vmm, HANDOFF_READY, 0);
-    assert_int_equal(session_running(&agent, &running, NULL), 0);
+    assert_int_equal(live_running(agent.live, &running, NULL), 0);
     assert_int_equal(running.count, 1);
     assert_string_equal(running.items[0].vm, "vm1");
     assert_int_equal(running.items[0].pid, getpid());
@@ -319,7 +329,7 @@ static void test_wrong_answers(void **state _unused_)
         vmm_say(vmm, HANDOFF_HELLO, 0, "vm1");
         assert_hears(vmm, HANDOFF_NIC, 1);
         vmm_say(vmm, cases[i].type, cases[i].seq, cases[i].type == HANDOFF_HELLO ? "vm1" : NULL);
-        assert_refused(vmm, -EPROTO, "answered NIC 1 with something else");
+        assert_refused(vmm, -EPROTO, "something else");
         assert_int_equal(count_running(), 0);
     }
 }
@@ -353,7 +363,7 @@ static void test_bad_begin(void **state _unused_)
     vmm_say(twice, HANDOFF_HELLO, 0, "vm1");
     assert_hears(twice, HANDOFF_READY, 0);
     vmm_say(twice, HANDOFF_HELLO, 0, "vm2");
-    assert_refused(twice, -EPROTO, "a VMM begins with one HELLO");
+    assert_refused(twice, -EPROTO, "something else");
 }
 
 static void test_silence(void **state _unused_)
@@ -402,6 +412,8 @@ static int foreign_vmm(enum handoff_type expected)
     strcpy(m.vm, "vm1");
     if (sock < 0 || handoff_send(sock, &m, NULL, 0) < 0 || handoff_recv(sock, &m, fds) < 0)
         return 3;
+    if (m.type == HANDOFF_LISTENER && handoff_recv(sock, &m, fds) < 0)
+        return 4;
     return m.type != expected || (expected == HANDOFF_REFUSED && m.code != -EPERM);
 }
 
