@@ -123,6 +123,20 @@ static void test_config_space_is_reached(void **state _unused_)
     assert_int_equal(bus_read(&mmio, config(1, 0x1000), 4), 0xffffffff); /* function 1 */
 }
 
+/* As which KVM delivers an access across a page: of any size, anywhere. */
+static void test_any_size_reads_its_bytes(void **state _unused_)
+{
+    for (unsigned len = 1; len <= 8; len++) {
+        for (unsigned at = 0; at < 16; at++) {
+            uint64_t expected = 0;
+
+            for (unsigned i = 0; i < len; i++)
+                expected |= bus_read(&mmio, config(1, at + i), 1) << (8 * i);
+            assert_int_equal(bus_read(&mmio, config(1, at), len), expected);
+        }
+    }
+}
+
 static void test_odd_accesses_are_split(void **state _unused_)
 {
     assert_int_equal(bus_read(&mmio, config(1, 0), 8), get(1, 0) | (uint64_t)get(1, 4) << 32);
@@ -415,6 +429,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_config_space_is_reached),
+        TEST(test_any_size_reads_its_bytes),
         TEST(test_odd_accesses_are_split),
         TEST(test_read_only_bits_stay),
         TEST(test_sizing),
