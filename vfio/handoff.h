@@ -19,7 +19,8 @@
  *                          ◄──  WANT_CONTAINER    before a VF is opened for a running VM
  *    CONTAINER             ──►          the one its VFs share, so that memory is mapped once; none
  *                          ◄──  NIC     as above; the VMM plugs it in
- *    TAKEN seq             ──►
+ *    TAKEN seq             ──►          or
+ *    REFUSED seq           ──►          errno and text: it can't; the conversation goes on
  *                          ◄──  REMOVE generation, deadline
  *    STATE generation      ──►          each state the NIC goes through (enum handoff_state); also
  *                                       unasked, when the kernel or an error takes the NIC
@@ -109,7 +110,7 @@ struct handoff_msg {
     uint32_t magic;
     uint16_t version;
     uint16_t type; /* enum handoff_type */
-    uint32_t seq;  /* NIC: numbered from 1; TAKEN: which one */
+    uint32_t seq;  /* NIC: numbered from 1; TAKEN, or REFUSED by the VMM: which one */
     int32_t code;  /* REFUSED: negative errno; CONTAINER: 0, or -ENOENT and no fd */
     union {
         char vm[VM_NAME_MAX];         /* HELLO */

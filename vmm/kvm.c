@@ -265,6 +265,13 @@ int kvm_irqfd(struct kvm *k, int eventfd, int gsi, bool assign)
     return ioctl(k->vm, KVM_IRQFD, &irqfd) < 0 ? -errno : 0;
 }
 
+int kvm_irq_line(struct kvm *k, int gsi, bool high)
+{
+    struct kvm_irq_level line = {.irq = (uint32_t)gsi, .level = high};
+
+    return ioctl(k->vm, KVM_IRQ_LINE, &line) < 0 ? -errno : 0;
+}
+
 int kvm_ioeventfd_mmio(struct kvm *k, int eventfd, uint64_t gpa, bool assign)
 {
     /* Length 0 matches any, and is the kernel's fast path: the write isn't even decoded. */

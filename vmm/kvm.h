@@ -50,6 +50,9 @@ void kvm_msi_free(struct kvm *k, int gsi);
  * already is delivered at once), or no longer. */
 int kvm_irqfd(struct kvm *k, int eventfd, int gsi, bool assign) _must_check_;
 
+/* kvm_irq_line - set the level of an IOAPIC pin. */
+int kvm_irq_line(struct kvm *k, int gsi, bool high) _must_check_;
+
 /* kvm_ioeventfd_mmio - have the kernel signal @eventfd on a guest write of any length at @gpa. */
 int kvm_ioeventfd_mmio(struct kvm *k, int eventfd, uint64_t gpa, bool assign) _must_check_;
 

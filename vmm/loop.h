@@ -6,7 +6,7 @@
 #include "basic/error.h"
 #include <stdint.h>
 
-#define LOOP_SOURCES_MAX 64
+#define LOOP_SOURCES_MAX 128 /* each VF has two */
 
 struct loop_source {
     int fd; /* -1 for a free entry */

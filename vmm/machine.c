@@ -5,6 +5,7 @@
 #include "vmm/acpi.h"
 #include "vmm/console.h"
 #include "vmm/cpuid.h"
+#include "vmm/nic.h"
 #include "vmm/power.h"
 #include "vmm/serial.h"
 #include "vmm/vcpu.h"
@@ -100,6 +101,7 @@ static int reset(struct machine *m, struct error *e)
 {
     int r;
 
+    nic_set_reset(m->nics);
     pthread_mutex_lock(&m->lock);
     pci_bus_reset(&m->pci);
     serial_reset(m->serial);
@@ -314,6 +316,14 @@ static int init_ports(struct machine *m, struct error *e)
     return r < 0 ? error_set(e, r, "cannot make the machine's ports: %s", strerror(-r)) : 0;
 }
 
+static int init_nics(struct machine *m, struct error *e)
+{
+    m->nics = calloc(1, sizeof(*m->nics));
+    if (!m->nics)
+        return error_set(e, -ENOMEM, "cannot make the machine: out of memory");
+    return nic_set_init(m->nics, m, e);
+}
+
 static int init_vcpus(struct machine *m, struct kvm_cpuid2 *cpuid, struct error *e)
 {
     for (unsigned i = 0; i < m->config.cpus; i++) {
@@ -341,6 +351,8 @@ static int init(struct machine *m, struct error *e)
         r = init_pci(m, cpuid_phys_bits(cpuid), e);
     if (r == 0)
         r = init_ports(m, e);
+    if (r == 0)
+        r = init_nics(m, e);
     if (r == 0)
         r = init_console(m, e);
     if (r == 0)
@@ -411,6 +423,9 @@ void machine_done(struct machine *m)
     for (unsigned i = 0; i < m->num_vcpus; i++)
         vcpu_done(&m->vcpus[i]);
     free(TAKE_PTR(m->vcpus));
+    if (m->nics)
+        nic_set_done(m->nics);
+    free(TAKE_PTR(m->nics));
     pci_bus_done(&m->pci);
     closep(&m->serial_irq);
     kvm_done(&m->kvm);

@@ -30,6 +30,7 @@
 #define MACHINE_CPUS_MAX 64
 
 struct console;
+struct nic_set;
 struct serial;
 struct vcpu;
 struct vfio_container;
@@ -61,6 +62,7 @@ struct machine {
     struct vcpu *vcpus;
     unsigned num_vcpus;
     struct serial *serial;
+    struct nic_set *nics;
     struct vfio_container *containers; /* of the VFs; see vfio-container.h */
 
     struct cmos cmos;

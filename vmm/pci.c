@@ -266,10 +266,8 @@ int pci_bus_init(struct pci_bus *b, struct bus *mmio, uint64_t window64_start,
 
     *b = (struct pci_bus){
         .mmio = mmio,
-        .window32_next = PCI_WINDOW32_START,
         .window64_start = window64_start,
         .window64_end = window64_end,
-        .window64_next = window64_start,
     };
     r = add_host_bridge(b, e);
     if (r < 0)
@@ -331,22 +329,44 @@ static int check_bars(const struct pci_device *d, struct error *e)
     return 0;
 }
 
-/* Next size-aligned place in [*next, end). */
-static int take_place(uint64_t *next, uint64_t end, uint64_t size, uint64_t *ret)
+/* First BAR of @count devices that was placed within [start, start+size). */
+static const struct pci_bar *find_placed(struct pci_device *const *devices, unsigned count,
+                                         uint64_t start, uint64_t size)
 {
-    const uint64_t start = (*next + size - 1) & -size;
+    for (unsigned n = 0; n < count; n++)
+        for (unsigned i = 0; devices[n] && i < PCI_BARS; i++) {
+            const struct pci_bar *bar = &devices[n]->bars[i];
 
-    if (start < *next || start > end || size > end - start)
-        return -ENOSPC;
-    *next = start + size;
+            if (bar->home && start < bar->home + bar->size && bar->home < start + size)
+                return bar;
+        }
+    return NULL;
+}
+
+/* First size-aligned place in [start, end) that neither the bus's devices have nor @d itself. */
+static int find_place(const struct pci_bus *b, struct pci_device *d, uint64_t start, uint64_t end,
+                      uint64_t size, uint64_t *ret)
+{
+    const struct pci_bar *bar;
+
+    start = (start + size - 1) & -size;
+    do {
+        if (start > end || size > end - start)
+            return -ENOSPC;
+        bar = find_placed(b->slots, PCI_SLOTS, start, size);
+        if (!bar)
+            bar = find_placed(&d, 1, start, size);
+        if (bar)
+            start = (bar->home + bar->size + size - 1) & -size;
+    } while (bar);
     *ret = start;
     return 0;
 }
 
 static int place_bars(struct pci_bus *b, struct pci_device *d, struct error *e)
 {
-    uint64_t next32 = b->window32_next, next64 = b->window64_next;
-
+    for (unsigned i = 0; i < PCI_BARS; i++)
+        d->bars[i].home = 0;
     for (unsigned i = 0; i < PCI_BARS; i++) {
         struct pci_bar *bar = &d->bars[i];
         const bool high = bar->is_64bit && bar->prefetchable;
@@ -354,8 +374,8 @@ static int place_bars(struct pci_bus *b, struct pci_device *d, struct error *e)
 
         if (bar->size == 0)
             continue;
-        r = high ? take_place(&next64, b->window64_end, bar->size, &bar->home)
-                 : take_place(&next32, PCI_WINDOW32_END, bar->size, &bar->home);
+        r = high ? find_place(b, d, b->window64_start, b->window64_end, bar->size, &bar->home)
+                 : find_place(b, d, PCI_WINDOW32_START, PCI_WINDOW32_END, bar->size, &bar->home);
         if (r < 0)
             return error_set(e, r,
                              "pci: %s: no room for BAR %u of %llu KiB in the %s window: give the "
@@ -364,15 +384,13 @@ static int place_bars(struct pci_bus *b, struct pci_device *d, struct error *e)
                              high ? "64-bit" : "32-bit");
         set_bar_address(d, i, bar->home);
     }
-    b->window32_next = next32;
-    b->window64_next = next64;
     return 0;
 }
 
 static int free_slot(const struct pci_bus *b)
 {
     for (unsigned slot = 0; slot < PCI_SLOTS; slot++)
-        if (!b->slots[slot])
+        if (!b->slots[slot] && !(b->withheld & 1U << slot))
             return (int)slot;
     return -ENOSPC;
 }
@@ -409,6 +427,15 @@ void pci_bus_remove(struct pci_bus *b, struct pci_device *d)
     b->slots[d->slot] = NULL;
     d->bus = NULL;
     remap(b);
+}
+
+void pci_device_active(struct pci_device *d)
+{
+    if (d->active)
+        return;
+    d->active = true;
+    if (d->bus->activated)
+        d->bus->activated(d->bus->opaque, d);
 }
 
 static void reset_device(struct pci_device *d)

@@ -39,7 +39,8 @@ struct pci_device_ops {
     void (*bar_unmap)(struct pci_device *d, unsigned bar);
     /* Back to the state after power-on; BARs are unmapped already. */
     void (*reset)(struct pci_device *d);
-    /* Free the device; BARs are unmapped already. */
+    /* Free the device; it is off the bus. Called by the main thread without the machine's lock: it
+     * may take time (closing a VF resets it), so it takes the lock only around what is shared. */
     void (*destroy)(struct pci_device *d);
 };
 
@@ -61,13 +62,17 @@ struct pci_device {
     uint8_t writable[PCI_CONFIG_SIZE];
     struct pci_bar bars[PCI_BARS];
     unsigned caps_end; /* of what pci_add_capability has placed; 0: nothing yet */
+    bool active;       /* pci_device_active was called since it was made */
 };
 
 struct pci_bus {
     struct bus *mmio;
     struct pci_device *slots[PCI_SLOTS];
-    uint64_t window32_next; /* where the next BAR is placed before the guest starts */
-    uint64_t window64_start, window64_end, window64_next;
+    uint32_t withheld; /* bitmap of slots that take no device, though they are free */
+    uint64_t window64_start, window64_end;
+    /* Optional. The guest's driver has turned @d on; under the machine's lock. */
+    void (*activated)(void *opaque, struct pci_device *d);
+    void *opaque;
 };
 
 /**
@@ -83,16 +88,22 @@ void pci_bus_done(struct pci_bus *b);
  * pci_bus_add - plug @d into the first free slot and place its BARs
  *
  * The core makes the BAR registers (type bits and write masks) from @d->bars, then places each:
- * 64-bit prefetchable ones in the 64-bit window, the others below 4 GiB. Decoding stays off until
- * the guest turns it on. COMMAND, cache line size and interrupt line are the core's too: it makes
- * them writable here and clears them on reset.
+ * 64-bit prefetchable ones in the 64-bit window, the others below 4 GiB, each where no other
+ * device's was placed. (A guest that runs places those of a new device by itself.) Decoding stays
+ * off until the guest turns it on. COMMAND, cache line size and interrupt line are the core's too:
+ * it makes them writable here and clears them on reset.
  *
  * Return: slot, or -ENOSPC with what is full (@d stays the caller's).
  */
 int pci_bus_add(struct pci_bus *b, struct pci_device *d, struct error *e) _must_check_;
 
-/* pci_bus_remove - unmap its BARs and take it out; the caller destroys it. */
+/* pci_bus_remove - unmap its BARs and take it out: config space and BARs read all ones from here.
+ * The caller destroys it. */
 void pci_bus_remove(struct pci_bus *b, struct pci_device *d);
+
+/* pci_device_active - for devices: the guest's driver has turned this one on. The first time, the
+ * bus passes it on. */
+void pci_device_active(struct pci_device *d);
 
 /* pci_bus_reset - every device back to power-on (guest reboot). */
 void pci_bus_reset(struct pci_bus *b);

@@ -15,6 +15,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 
 #if defined(__has_feature)
@@ -29,7 +30,7 @@ static const struct {
     int number;
     const char *why;
 } calls[] = {
-    {SCMP_SYS(accept4), "clients of a console socket"},
+    {SCMP_SYS(accept4), "clients of a console socket, and the next agent"},
     {SCMP_SYS(brk), "malloc"},
     {SCMP_SYS(clock_gettime), "the clock, where the vDSO can't read it"},
     {SCMP_SYS(clock_nanosleep), "waiting for a device to come back from a reset"},
@@ -74,8 +75,10 @@ static const struct {
     {KVM_IRQFD, "an interrupt's way into the guest"},
     {KVM_IOEVENTFD, "a queue's doorbell"},
     {KVM_SET_GSI_ROUTING, "MSI messages"},
+    {KVM_IRQ_LINE, "hotplug's interrupt"},
     {KVM_SET_USER_MEMORY_REGION, "BARs that the guest moves"},
-    {KVM_SET_DEVICE_ATTR, "VFIO groups that leave"},
+    {KVM_CREATE_DEVICE, "the first VFIO group, if it comes while the guest runs"},
+    {KVM_SET_DEVICE_ATTR, "VFIO groups that come and leave"},
     {KVM_GET_MP_STATE, "whether a guest that says nothing is dead"},
     {KVM_GET_REGS, "whether a guest that says nothing is dead"},
     {KVM_SET_IRQCHIP, "reset"},
@@ -88,9 +91,17 @@ static const struct {
     {KVM_SET_VCPU_EVENTS, "reset"},
     {KVM_SET_MP_STATE, "reset"},
     {KVM_SET_MSRS, "reset"},
+    {VFIO_DEVICE_GET_INFO, "a VF that comes while the guest runs, as are:"},
+    {VFIO_DEVICE_GET_REGION_INFO, "its BARs"},
+    {VFIO_DEVICE_GET_IRQ_INFO, "its interrupts"},
+    {VFIO_IOMMU_GET_INFO, "what its IOMMU can reach"},
+    {VFIO_IOMMU_MAP_DMA, "guest memory"},
     {VFIO_DEVICE_SET_IRQS, "MSI-X of a VF"},
     {VFIO_DEVICE_RESET, "reset of a VF"},
     {VFIO_IOMMU_UNMAP_DMA, "a VF that leaves"},
+    {TUNGETIFF, "a virtio NIC that comes while the guest runs, as are:"},
+    {VHOST_SET_OWNER, "its vhost"},
+    {VHOST_GET_FEATURES, "its vhost"},
     {VHOST_SET_FEATURES, "a virtio NIC that its driver starts or resets, as are:"},
     {VHOST_SET_MEM_TABLE, "guest memory"},
     {VHOST_SET_VRING_NUM, "queues"},
@@ -208,6 +219,14 @@ static int add_rules(scmp_filter_ctx filter)
     if (r == 0)
         r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1,
                              SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+    /* Who is at the other end, of the next agent. */
+    if (r == 0)
+        r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(getsockopt), 2,
+                             SCMP_A1(SCMP_CMP_EQ, SOL_SOCKET), SCMP_A2(SCMP_CMP_EQ, SO_PEERCRED));
+    /* Our own limits, to name the one that keeps a NIC out: read, not set. */
+    if (r == 0)
+        r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 2,
+                             SCMP_A0(SCMP_CMP_EQ, 0), SCMP_A2(SCMP_CMP_EQ, 0));
     /* Signals to ourselves: the vCPU kick. */
     if (r == 0)
         r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,

@@ -7,9 +7,9 @@
  */
 #include "basic/log.h"
 #include "vfio/handoff.h"
+#include "vmm/agent-link.h"
 #include "vmm/console.h"
 #include "vmm/machine.h"
-#include "vmm/nic.h"
 #include "vmm/options.h"
 #include "vmm/sandbox.h"
 
@@ -22,8 +22,8 @@
 struct opened {
     int kvm;
     int kernel;
-    int initrd; /* -1: none */
-    int agent;  /* -1: not asked. Open as long as the VM lives: so the agent knows that it does */
+    int initrd;              /* -1: none */
+    struct agent_link agent; /* without a socket: not asked */
     struct console console;
 };
 
@@ -67,8 +67,8 @@ static int open_all(const struct options *o, struct opened *ret, struct error *e
     if (r == 0)
         r = console_open(&ret->console, o->console, e);
     if (r == 0 && !o->no_agent) {
-        ret->agent = handoff_connect(HANDOFF_SOCKET, e);
-        r = ret->agent < 0 ? ret->agent : 0;
+        ret->agent.sock = handoff_connect(HANDOFF_SOCKET, e);
+        r = ret->agent.sock < 0 ? ret->agent.sock : 0;
     }
     return r;
 }
@@ -76,32 +76,34 @@ static int open_all(const struct options *o, struct opened *ret, struct error *e
 static void close_all(struct opened *f)
 {
     console_done(&f->console);
-    closep(&f->agent);
+    agent_link_done(&f->agent);
     closep(&f->initrd);
     closep(&f->kernel);
     closep(&f->kvm);
 }
 
-static int take_nics(struct machine *m, int agent, struct error *e)
+static int take_nics(struct machine *m, struct agent_link *agent, struct error *e)
 {
     unsigned count = 0;
-    int r = nic_take_all(m, agent, &count, e);
+    int r = agent_link_take(agent, m->nics, &count, e);
 
-    if (r == 0)
-        log_info("%s: %u NIC%s", m->name, count, count == 1 ? "" : "s");
-    return r;
+    if (r < 0)
+        return r;
+    log_info("%s: %u NIC%s", m->name, count, count == 1 ? "" : "s");
+    return agent_link_watch(agent, e);
 }
 
 /* Give up what isn't needed any more, finish the machine, run it. NICs come to an unprivileged
  * process: the kernel's own threads for them (vhost's) are made in its image. The agent has seen
  * who connected. */
-static int run_machine(struct machine *m, const struct options *o, int agent, struct error *e)
+static int run_machine(struct machine *m, const struct options *o, struct agent_link *agent,
+                       struct error *e)
 {
     int r;
 
     sandbox_raise_limits();
     r = sandbox_drop_privileges(o->user, e);
-    if (r == 0 && agent >= 0)
+    if (r == 0 && agent->sock >= 0)
         r = take_nics(m, agent, e);
     if (r == 0)
         r = machine_start(m, e);
@@ -116,7 +118,7 @@ static int run(const struct options *o, struct error *e)
         .kvm = -1,
         .kernel = -1,
         .initrd = -1,
-        .agent = -1,
+        .agent = AGENT_LINK_INIT,
         .console = {.in = -1, .out = -1, .listener = -1, .peer = -1, .timer = -1},
     };
     struct machine_config config = {
@@ -136,7 +138,7 @@ static int run(const struct options *o, struct error *e)
     r = machine_init(&m, &config, TAKE_FD(files.kvm), &files.console, e);
     if (r < 0)
         return r;
-    r = run_machine(&m, o, files.agent, e);
+    r = run_machine(&m, o, &files.agent, e);
     machine_done(&m);
     return r;
 }

@@ -34,6 +34,18 @@ static int check_ranges(const struct memory *memory, int fd, struct error *e)
     return 0;
 }
 
+/* The first @count regions, the last one first. */
+static void unmap_memory(const struct memory *memory, unsigned count, int fd)
+{
+    while (count-- > 0) {
+        const struct memory_region *region = &memory->regions[count];
+
+        /* What can't be unmapped goes with the container. */
+        if (vfio_dma_unmap(fd, region->gpa, region->size, NULL) < 0)
+            break;
+    }
+}
+
 /* All of guest RAM, or nothing. */
 static int map_memory(const struct memory *memory, int fd, struct error *e)
 {
@@ -41,16 +53,10 @@ static int map_memory(const struct memory *memory, int fd, struct error *e)
         const struct memory_region *region = &memory->regions[i];
         int r = vfio_dma_map(fd, region->gpa, region->size, region->hva, true, e);
 
-        if (r == 0)
-            continue;
-        while (i-- > 0) {
-            const struct memory_region *done = &memory->regions[i];
-
-            /* What can't be unmapped goes with the container. */
-            if (vfio_dma_unmap(fd, done->gpa, done->size, NULL) < 0)
-                break;
+        if (r < 0) {
+            unmap_memory(memory, i, fd);
+            return r;
         }
-        return r;
     }
     return 0;
 }
@@ -124,8 +130,10 @@ static void forget(struct machine *m, struct vfio_container *c)
 
 void vfio_container_leave(struct machine *m, struct vfio_container *c, int group)
 {
+    if (--c->num_groups == 0)
+        unmap_memory(&m->memory, m->memory.num_regions, c->fd);
     leave_kvm(m, group);
     close(group);
-    if (--c->num_groups == 0)
+    if (c->num_groups == 0)
         forget(m, c);
 }

@@ -6,7 +6,10 @@
  * The order is the kernel's: a group joins its container (the agent has done that), KVM hears of
  * the group before memory is mapped, so that it knows of devices that bypass the CPU's caches;
  * and on the way back a device's fd is closed first, then KVM forgets the group, then the group
- * is closed, and with the last one the kernel drops the mappings.
+ * is closed. Before the last one goes memory is unmapped: closing would do that too, unless the
+ * agent has just put another VF's group into the container, which then finds it as if new.
+ *
+ * Only the main thread knows of containers, so they need no lock.
  */
 #ifndef VMM_VFIO_CONTAINER_H
 #define VMM_VFIO_CONTAINER_H

@@ -152,6 +152,8 @@ static void config_written(struct pci_device *d, unsigned offset, unsigned len,
     set_bus_master(p, pci_get16(d->config, PCI_COMMAND) & PCI_COMMAND_MASTER);
     if (p->config.msix)
         msix_config_written(&p->msix, d, offset, len);
+    if (p->bus_master && (!p->config.msix || p->msix.enabled))
+        pci_device_active(d);
 }
 
 static int bar_map(struct pci_device *d, unsigned bar, uint64_t gpa)
@@ -196,13 +198,19 @@ static void free_device(struct vfio_pci *p)
     free(p);
 }
 
+/* The routes of interrupts are shared with the other devices, so they go under the lock; the
+ * rest, of which closing the device takes the time of a reset, doesn't need it. */
 static void destroy(struct pci_device *d)
 {
     struct vfio_pci *p = vfio_of(d);
 
-    if (p->config.msix)
-        msix_reset(&p->msix, d);
+    pthread_mutex_lock(&p->machine->lock);
     set_bus_master(p, false);
+    if (p->config.msix) {
+        msix_reset(&p->msix, d);
+        msix_done(&p->msix);
+    }
+    pthread_mutex_unlock(&p->machine->lock);
     for (unsigned i = 0; i < PCI_BARS; i++)
         vfio_bar_close(&p->bars[i]);
     closep(&p->device);
@@ -330,6 +338,16 @@ static int open_device(struct vfio_pci *p, struct error *e)
     p->bus_master = true; /* unknown yet: makes sure that it is turned off */
     set_bus_master(p, false);
     return 0;
+}
+
+int vfio_pci_notify(struct pci_device *d, unsigned index, int eventfd)
+{
+    struct vfio_irq irq;
+
+    /* EINVAL is how the kernel says that this device has no such event. */
+    if (vfio_irq_get(vfio_of(d)->device, index, &irq) < 0 || irq.count == 0)
+        return -EOPNOTSUPP;
+    return vfio_irq_arm(vfio_of(d)->device, index, 0, &eventfd, 1);
 }
 
 int vfio_pci_new(struct machine *m, const char *name, uint32_t container,

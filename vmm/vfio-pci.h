@@ -39,4 +39,14 @@ int vfio_pci_new(struct machine *m, const char *name, uint32_t container,
                  const struct vfio_pci_fds *fds, struct pci_device **ret,
                  struct error *e) _must_check_;
 
+/**
+ * vfio_pci_notify - have the kernel signal @eventfd on an event of the device
+ * @d: made by vfio_pci_new
+ * @index: VFIO_PCI_ERR_IRQ_INDEX: an uncorrectable error; VFIO_PCI_REQ_IRQ_INDEX: its driver is
+ *         to let go of it, and the kernel waits for its fd to be closed
+ *
+ * Return: 0; -EOPNOTSUPP if the device has no such event; another negative errno.
+ */
+int vfio_pci_notify(struct pci_device *d, unsigned index, int eventfd) _must_check_;
+
 #endif

@@ -28,6 +28,7 @@
 /* Where a feature comes from. */
 enum source {
     SOURCE_CONFIG, /* a field of the configuration, kept here */
+    SOURCE_AGENT,  /* the agent asks for it */
     SOURCE_TX,     /* any tap with packet headers does it for what the guest sends */
     SOURCE_RX,     /* the tap does it for what the guest receives, if told to (offload) */
     SOURCE_VHOST,  /* how rings are used: vhost knows */
@@ -41,6 +42,7 @@ static const struct {
 } features[] = {
     {VIRTIO_NET_F_MAC, SOURCE_CONFIG, 0, 0},
     {VIRTIO_NET_F_STATUS, SOURCE_CONFIG, 0, 0},
+    {VIRTIO_NET_F_STANDBY, SOURCE_AGENT, 0, 0},
     {VIRTIO_NET_F_CSUM, SOURCE_TX, 0, 0},
     {VIRTIO_NET_F_HOST_TSO4, SOURCE_TX, 0, BIT(VIRTIO_NET_F_CSUM)},
     {VIRTIO_NET_F_HOST_TSO6, SOURCE_TX, 0, BIT(VIRTIO_NET_F_CSUM)},
@@ -182,7 +184,7 @@ static int prepare_tap(int tap, uint64_t *ret_rx_features, struct error *e)
     return 0;
 }
 
-int virtio_net_new(struct machine *m, const uint8_t mac[static 6], int tap, int vhost,
+int virtio_net_new(struct machine *m, const uint8_t mac[static 6], bool standby, int tap, int vhost,
                    struct pci_device **ret, struct error *e)
 {
     struct virtio_net_config config = {.status = VIRTIO_NET_S_LINK_UP};
@@ -203,6 +205,7 @@ int virtio_net_new(struct machine *m, const uint8_t mac[static 6], int tap, int 
     memcpy(config.mac, mac, sizeof(config.mac));
     r = virtio_pci_init(&n->virtio, m, &ops,
                         features_of(SOURCE_CONFIG) | features_of(SOURCE_TX) | rx_features |
+                            (standby ? features_of(SOURCE_AGENT) : 0) |
                             (features_of(SOURCE_VHOST) & vhost_features),
                         &config, offsetof(struct virtio_net_config, max_virtqueue_pairs));
     if (r < 0)

@@ -132,6 +132,8 @@ static void start(struct virtio_pci *v)
         needs_reset(v);
     else
         v->running = true;
+    if (v->running)
+        pci_device_active(&v->pci);
 }
 
 /* Bits are only ever added, but for the write of 0 that resets. */
@@ -671,8 +673,10 @@ int virtio_pci_init(struct virtio_pci *v, struct machine *m, const struct virtio
 
 void virtio_pci_done(struct virtio_pci *v)
 {
+    pthread_mutex_lock(&v->machine->lock);
     reset(v);
     msix_done(&v->msix);
+    pthread_mutex_unlock(&v->machine->lock);
     for (unsigned i = 0; i < v->ops->num_queues; i++)
         closep(&v->queues[i].kick);
 }

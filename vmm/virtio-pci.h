@@ -89,7 +89,7 @@ struct virtio_pci {
 int virtio_pci_init(struct virtio_pci *v, struct machine *m, const struct virtio_ops *ops,
                     uint64_t features, const void *config, unsigned config_size) _must_check_;
 
-/* virtio_pci_done - stop it and free what virtio_pci_init made. */
+/* virtio_pci_done - stop it and free what virtio_pci_init made; takes the machine's lock. */
 void virtio_pci_done(struct virtio_pci *v);
 
 /* virtio_pci_call - eventfd that interrupts the guest for a queue; -1 if it wants no interrupt. */

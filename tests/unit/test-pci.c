@@ -123,6 +123,20 @@ static void test_config_space_is_reached(void **state _unused_)
     assert_int_equal(bus_read(&mmio, config(1, 0x1000), 4), 0xffffffff); /* function 1 */
 }
 
+/* As which KVM delivers an access across a page: of any size, anywhere. */
+static void test_any_size_reads_its_bytes(void **state _unused_)
+{
+    for (unsigned len = 1; len <= 8; len++) {
+        for (unsigned at = 0; at < 16; at++) {
+            uint64_t expected = 0;
+
+            for (unsigned i = 0; i < len; i++)
+                expected |= bus_read(&mmio, config(1, at + i), 1) << (8 * i);
+            assert_int_equal(bus_read(&mmio, config(1, at), len), expected);
+        }
+    }
+}
+
 static void test_odd_accesses_are_split(void **state _unused_)
 {
     assert_int_equal(bus_read(&mmio, config(1, 0), 8), get(1, 0) | (uint64_t)get(1, 4) << 32);
@@ -342,12 +356,80 @@ static void test_done_destroys(void **state _unused_)
     assert_int_equal(devices[1].destroyed, 1);
 }
 
+static struct device late(void)
+{
+    struct device d = {.pci.ops = &device_ops};
+
+    pci_put32(d.pci.config, PCI_VENDOR_ID, 0x10ca8086);
+    d.pci.bars[0] = (struct pci_bar){.size = 0x4000, .is_64bit = true, .prefetchable = true};
+    d.pci.bars[2] = (struct pci_bar){.size = 0x1000};
+    return d;
+}
+
+/* Devices that come and go for ever use neither slots nor windows up. */
+static void test_place_is_used_again(void **state _unused_)
+{
+    static struct device d;
+
+    pci_bus_remove(&bus, &devices[0].pci);
+    for (unsigned i = 0; i < 3; i++) {
+        d = late();
+        assert_int_equal(pci_bus_add(&bus, &d.pci, NULL), 1);
+        assert_int_equal(d.pci.bars[0].home, WINDOW64_START);
+        assert_int_equal(d.pci.bars[2].home, PCI_WINDOW32_START);
+        pci_bus_remove(&bus, &d.pci);
+    }
+    /* A gap that is too small is passed by. */
+    d = late();
+    d.pci.bars[0].size = 0x8000;
+    assert_int_equal(pci_bus_add(&bus, &d.pci, NULL), 1);
+    assert_int_equal(d.pci.bars[0].home, WINDOW64_START + 0x8000);
+    pci_bus_remove(&bus, &d.pci);
+    assert_int_equal(pci_bus_add(&bus, &devices[0].pci, NULL), 1);
+}
+
+static void test_withheld_slots(void **state _unused_)
+{
+    static struct device d;
+    struct error e = ERROR_INIT;
+
+    d = late();
+    bus.withheld = 1U << 3;
+    assert_int_equal(pci_bus_add(&bus, &d.pci, NULL), 4);
+    pci_bus_remove(&bus, &d.pci);
+    bus.withheld = ~7U;
+    assert_int_equal(pci_bus_add(&bus, &d.pci, &e), -ENOSPC);
+    bus.withheld = 0;
+    assert_int_equal(pci_bus_add(&bus, &d.pci, NULL), 3);
+    pci_bus_remove(&bus, &d.pci);
+}
+
+static unsigned activations;
+
+static void activated(void *opaque, struct pci_device *d)
+{
+    assert_ptr_equal(opaque, &activations);
+    assert_ptr_equal(d, &devices[1].pci);
+    activations++;
+}
+
+static void test_activation_is_told_once(void **state _unused_)
+{
+    pci_device_active(&devices[0].pci); /* nobody listens */
+    bus.activated = activated;
+    bus.opaque = &activations;
+    pci_device_active(&devices[1].pci);
+    pci_device_active(&devices[1].pci);
+    assert_int_equal(activations, 1);
+}
+
 #define TEST(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_config_space_is_reached),
+        TEST(test_any_size_reads_its_bytes),
         TEST(test_odd_accesses_are_split),
         TEST(test_read_only_bits_stay),
         TEST(test_sizing),
@@ -361,6 +443,9 @@ int main(void)
         TEST(test_a_failed_map_leaves_it_unmapped),
         TEST(test_reset),
         TEST(test_full_windows_and_slots),
+        TEST(test_place_is_used_again),
+        TEST(test_withheld_slots),
+        TEST(test_activation_is_told_once),
         TEST(test_bars_that_cannot_be),
         TEST(test_capabilities),
         TEST(test_done_destroys),

@@ -10,6 +10,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <termios.h>
@@ -80,6 +81,37 @@ static void call_kill_parent(void)
     kill(getppid(), 0);
 }
 
+/* Of any fd: the filter doesn't know which is the agent's. */
+static void call_peer(void)
+{
+    struct ucred peer;
+    socklen_t len = sizeof(peer);
+
+    (void)getsockopt(STDIN_FILENO, SOL_SOCKET, SO_PEERCRED, &peer, &len);
+}
+
+static void call_getsockopt(void)
+{
+    int type;
+    socklen_t len = sizeof(type);
+
+    (void)getsockopt(STDIN_FILENO, SOL_SOCKET, SO_TYPE, &type, &len);
+}
+
+static void call_getrlimit(void)
+{
+    struct rlimit limit;
+
+    (void)getrlimit(RLIMIT_MEMLOCK, &limit);
+}
+
+static void call_setrlimit(void)
+{
+    const struct rlimit limit = {0, 0};
+
+    (void)setrlimit(RLIMIT_CORE, &limit);
+}
+
 static const struct {
     const char *name;
     void (*call)(void);
@@ -88,6 +120,10 @@ static const struct {
     {"harmless ones", call_harmless, ALLOWED},
     {"mmap", call_mmap, ALLOWED},
     {"tcsetattr", call_tcsetattr, ALLOWED},
+    {"a peer's credentials", call_peer, ALLOWED},
+    {"getsockopt of another", call_getsockopt, EXIT_STATUS_FAILED},
+    {"getrlimit", call_getrlimit, ALLOWED},
+    {"setrlimit", call_setrlimit, EXIT_STATUS_FAILED},
     {"open", call_open, EXIT_STATUS_FAILED},
     {"socket", call_socket, EXIT_STATUS_FAILED},
     {"execve", call_exec, EXIT_STATUS_FAILED},

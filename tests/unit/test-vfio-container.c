@@ -96,10 +96,14 @@ static void test_memory_is_mapped_once(void **state _unused_)
     assert_int_equal(vfio_container_join(&m, 8, other, g3, &c, &e), 0);
     assert_ptr_not_equal(a, c);
 
+    kernel.log[0] = '\0';
     vfio_container_leave(&m, a, g1);
+    assert_string_equal(kernel.log, "-group ");
     assert_true(is_open(first));
     assert_false(is_open(g1));
+    /* With the last one memory goes, also if somebody else is in the container by now. */
     vfio_container_leave(&m, b, g2);
+    assert_string_equal(kernel.log, "-group -high -low -group ");
     assert_false(is_open(first));
     assert_ptr_equal(m.containers, c);
     vfio_container_leave(&m, c, g3);
