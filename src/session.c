@@ -258,14 +258,14 @@ static void handed_over(struct job *j)
     log_info("VM %s runs (pid %d)", s->vm, (int)s->pid);
 }
 
-static int check_owner(const struct session *s, struct error *e)
+static int check_owner(const struct session *s, const char *vm, struct error *e)
 {
     uid_t owner;
     int r;
 
     if (s->uid == 0)
         return 0;
-    r = config_vm_owner(s->agent->config_dir, s->vm, &owner, e);
+    r = config_vm_owner(s->agent->config_dir, vm, &owner, e);
     if (r == 0 && owner == s->uid)
         return 0;
     if (r < 0 && r != -ENOENT)
@@ -273,7 +273,7 @@ static int check_owner(const struct session *s, struct error *e)
     return error_set(e, -EPERM,
                      "user %u doesn't own VM %s: run it as root, or let root write Owner= into "
                      "%s/vm/%s.conf",
-                     (unsigned)s->uid, s->vm, s->agent->config_dir, s->vm);
+                     (unsigned)s->uid, vm, s->agent->config_dir, vm);
 }
 
 /* A VMM that has just died: its end of file is here, only not yet read. */
@@ -306,13 +306,13 @@ static int on_hello(struct session *s, const struct handoff_msg *m, struct error
 
     if (m->type != HANDOFF_HELLO || s->vm[0])
         return error_set(e, -EPROTO, "a VMM begins with one HELLO");
-    r = check_single(s, m->vm, e);
+    /* First who may: a stranger doesn't learn whether it runs. */
+    r = check_owner(s, m->vm, e);
+    if (r == 0)
+        r = check_single(s, m->vm, e);
     if (r < 0)
         return r;
     snprintf(s->vm, sizeof(s->vm), "%s", m->vm);
-    r = check_owner(s, e);
-    if (r < 0)
-        return r;
     r = live_join(s->agent->live, s->vm, s->sock, s->pid);
     if (r < 0)
         return error_set(e, r, "VM %s can't be taken on: %s", s->vm, strerror(-r));
