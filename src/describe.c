@@ -135,6 +135,7 @@ json_object *describe_lease(const struct lease *l)
     put_policy(wanted, &l->wanted);
     json_object_object_add(o, "policy", wanted);
     if (l->kind == LEASE_KIND_VIRTIO) {
+        put_bool(o, "standby", l->standby);
         put_text(o, "parent", l->parent);
         put_text(o, "parent_kind", l->parent_is_bridge ? "bridge" : "macvtap");
     } else {

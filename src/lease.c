@@ -115,6 +115,7 @@ int lease_save(int state_dir, const struct lease *l, struct error *e)
     } else {
         state_draft_put(&d, "parent", "%s", l->parent);
         state_draft_put(&d, "parent_is_bridge", "%s", l->parent_is_bridge ? "on" : "off");
+        state_draft_put(&d, "standby", "%s", l->standby ? "on" : "off");
         state_draft_put(&d, "pf", "%s", PCI_ADDR_STR(&l->pf));
     }
     put_policy(&d, "wanted", &l->wanted);
@@ -182,8 +183,10 @@ static int decode_vf(const struct state_file *f, struct lease *l)
 static int decode_virtio(const struct state_file *f, struct lease *l)
 {
     const char *bridge = state_file_get(f, "parent_is_bridge");
+    const char *standby = state_file_get(f, "standby");
 
-    if (!bridge || parse_on_off(bridge, &l->parent_is_bridge) < 0 || get_addr(f, "pf", &l->pf) < 0)
+    if (!bridge || parse_on_off(bridge, &l->parent_is_bridge) < 0 || !standby ||
+        parse_on_off(standby, &l->standby) < 0 || get_addr(f, "pf", &l->pf) < 0)
         return -EBADMSG;
     return get_text(f, "parent", l->parent, sizeof(l->parent));
 }

@@ -53,6 +53,7 @@ struct lease {
     char before_driver[DRIVER_NAME]; /* "" unbound */
     char parent[IFNAMSIZ];           /* virtio: the bridge, or the PF under a macvtap */
     bool parent_is_bridge;
+    bool standby; /* virtio: it backs the VF of the same VM and MAC, in the guest (net_failover) */
     char reason[256]; /* why it is quarantined */
     bool held;        /* not stored: some process has it open (planner_look_held) */
 };

@@ -473,6 +473,7 @@ static void fill_nic(struct handoff_msg *m, const struct lease *l, uint32_t seq)
     m->nic.kind = l->kind == LEASE_KIND_VF ? HANDOFF_KIND_VF : HANDOFF_KIND_VIRTIO;
     m->nic.container = 1;
     m->nic.generation = l->generation;
+    m->nic.flags = l->standby ? HANDOFF_FLAG_STANDBY : 0;
     for (unsigned i = 0; policy_has(&l->wanted, POLICY_MAC) && i < 6; i++)
         m->nic.mac[i] = (uint8_t)(mac >> (40 - 8 * i));
     snprintf(m->nic.name, sizeof(m->nic.name), "%s", l->id);

@@ -166,7 +166,7 @@ int planner_assign(const struct present *now, const struct pf *pf, const struct 
     if (pf->ifindex > 0 && !policy_has(&l.wanted, POLICY_MAC))
         policy_put(&l.wanted, POLICY_MAC, stable_mac(vm, l.id));
     if (policy_has(&l.wanted, POLICY_MAC)) {
-        r = planner_check_mac_free(now, l.wanted.value[POLICY_MAC], l.id, e);
+        r = planner_check_mac_free(now, l.wanted.value[POLICY_MAC], &l, e);
         if (r < 0)
             return r;
     }

@@ -38,6 +38,7 @@ int planner_set(const struct present *now, const struct pf *pf, const struct vf 
 {
     _cleanup_plan_ struct plan p = PLAN_INIT;
     const struct lease *old = lease_find_vf(&now->leases, &vf->addr);
+    struct lease self = {.kind = LEASE_KIND_VF};
     int r = policy_check(policy, e);
 
     if (r == 0 && old) {
@@ -54,7 +55,10 @@ int planner_set(const struct present *now, const struct pf *pf, const struct vf 
         return error_set(e, -EBUSY, "%s is %s: release it first", VF_NAME_STR(pf, vf),
                          lease_phase_name(old->phase));
     if (policy_has(policy, POLICY_MAC)) {
-        r = planner_check_mac_free(now, policy->value[POLICY_MAC], PCI_ADDR_STR(&vf->addr), e);
+        if (old)
+            self = *old;
+        pci_addr_format(&vf->addr, self.id);
+        r = planner_check_mac_free(now, policy->value[POLICY_MAC], &self, e);
         if (r == 0)
             r = check_live(pf, vf, policy, e);
         if (r < 0)

@@ -93,25 +93,56 @@ int planner_finish_virtio(const struct present *now, const struct lease *l, stru
     return 0;
 }
 
+/* What fallback and standby have alike: a new lease with its MAC. */
+static int finish_new(const struct present *now, const char *vm, struct lease *l, struct plan *ret,
+                      struct error *e)
+{
+    int r = pick_parent(now, l, e);
+
+    if (r < 0)
+        return r;
+    free_virtio_id(now, l->id);
+    snprintf(l->vm, sizeof(l->vm), "%s", vm);
+    snprintf(l->boot_id, sizeof(l->boot_id), "%s", now->boot_id);
+    if (!policy_has(&l->wanted, POLICY_MAC))
+        policy_put(&l->wanted, POLICY_MAC, stable_mac(vm, l->id));
+    r = planner_check_mac_free(now, l->wanted.value[POLICY_MAC], l, e);
+    if (r < 0)
+        return r;
+    r = lease_next_generation(now->state_dir, &l->generation, e);
+    return r < 0 ? r : planner_finish_virtio(now, l, ret, e);
+}
+
 int planner_assign_virtio(const struct present *now, const char *vm, const struct policy *policy,
                           struct plan *ret, struct error *e)
 {
     struct lease l = {.kind = LEASE_KIND_VIRTIO, .phase = LEASE_ASSIGNING, .wanted = *policy};
     int r = check_virtio_policy(policy, e);
 
+    return r < 0 ? r : finish_new(now, vm, &l, ret, e);
+}
+
+/* A VLAN is kept by the PF for the VF alone: on the other leg the guest would be outside of it. */
+static int check_can_back(const struct lease *vf, struct error *e)
+{
+    if (policy_has(&vf->wanted, POLICY_VLAN) && vf->wanted.value[POLICY_VLAN] != 0)
+        return error_set(e, -EOPNOTSUPP,
+                         "%s is in VLAN %u, which a virtio NIC can't be kept in: leave out vlan, "
+                         "or standby",
+                         vf->id, (unsigned)vf->wanted.value[POLICY_VLAN]);
+    return policy_has(&vf->wanted, POLICY_MAC)
+               ? 0
+               : error_set(e, -EOPNOTSUPP, "%s has no MAC that a standby could share", vf->id);
+}
+
+int planner_assign_standby(const struct present *now, const struct lease *vf, struct plan *ret,
+                           struct error *e)
+{
+    struct lease l = {.kind = LEASE_KIND_VIRTIO, .phase = LEASE_ASSIGNING, .standby = true};
+    int r = check_can_back(vf, e);
+
     if (r < 0)
         return r;
-    r = pick_parent(now, &l, e);
-    if (r < 0)
-        return r;
-    free_virtio_id(now, l.id);
-    snprintf(l.vm, sizeof(l.vm), "%s", vm);
-    snprintf(l.boot_id, sizeof(l.boot_id), "%s", now->boot_id);
-    if (!policy_has(&l.wanted, POLICY_MAC))
-        policy_put(&l.wanted, POLICY_MAC, stable_mac(vm, l.id));
-    r = planner_check_mac_free(now, l.wanted.value[POLICY_MAC], l.id, e);
-    if (r < 0)
-        return r;
-    r = lease_next_generation(now->state_dir, &l.generation, e);
-    return r < 0 ? r : planner_finish_virtio(now, &l, ret, e);
+    policy_put(&l.wanted, POLICY_MAC, vf->wanted.value[POLICY_MAC]);
+    return finish_new(now, vf->vm, &l, ret, e);
 }

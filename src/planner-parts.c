@@ -199,9 +199,36 @@ static int mac_taken(uint64_t mac, const char *by, struct error *e)
                      policy_format(&p, POLICY_MAC, text), by);
 }
 
-int planner_check_mac_free(const struct present *now, uint64_t mac, const char *id, struct error *e)
+bool planner_is_pair(const struct lease *a, const struct lease *b)
 {
-    const struct lease *l = lease_find_mac(&now->leases, mac, id);
+    return streq(a->vm, b->vm) && a->kind != b->kind && (a->standby || b->standby);
+}
+
+static const struct lease *find_other_of_mac(const struct present *now, uint64_t mac,
+                                             const struct lease *of)
+{
+    for (size_t i = 0; i < now->leases.count; i++) {
+        const struct lease *l = &now->leases.items[i];
+
+        if (policy_has(&l->wanted, POLICY_MAC) && l->wanted.value[POLICY_MAC] == mac &&
+            !streq(l->id, of->id) && !planner_is_pair(l, of))
+            return l;
+    }
+    return NULL;
+}
+
+/* Does this VF have its MAC as the other half of a pair? */
+static bool is_paired_vf(const struct present *now, const struct vf *vf, const struct lease *of)
+{
+    const struct lease *l = lease_find_vf(&now->leases, &vf->addr);
+
+    return l && planner_is_pair(l, of);
+}
+
+int planner_check_mac_free(const struct present *now, uint64_t mac, const struct lease *of,
+                           struct error *e)
+{
+    const struct lease *l = find_other_of_mac(now, mac, of);
     char by[160];
 
     if (l) {
@@ -215,7 +242,7 @@ int planner_check_mac_free(const struct present *now, uint64_t mac, const char *
             const struct vf *vf = &pf->vfs[n];
 
             if (policy_has(&vf->policy, POLICY_MAC) && vf->policy.value[POLICY_MAC] == mac &&
-                !streq(PCI_ADDR_STR(&vf->addr), id))
+                !streq(PCI_ADDR_STR(&vf->addr), of->id) && !is_paired_vf(now, vf, of))
                 return mac_taken(mac, VF_NAME_STR(pf, vf), e);
         }
     }

@@ -27,8 +27,12 @@ int planner_add_policy(struct plan *p, const struct pf *pf, unsigned vf,
 /* planner_complete_policy - @asked, and safe values for what it leaves open and @actual shows. */
 struct policy planner_complete_policy(const struct policy *asked, const struct policy *actual);
 
-/* planner_check_mac_free - -EEXIST if a lease but @id's, or another VF, has this MAC. */
-int planner_check_mac_free(const struct present *now, uint64_t mac, const char *id,
+/* planner_is_pair - a VF and the standby that backs it: one VM, one MAC, two legs. */
+bool planner_is_pair(const struct lease *a, const struct lease *b);
+
+/* planner_check_mac_free - -EEXIST if another lease than @of's, or another VF, has this MAC; the
+ * other half of a pair may. */
+int planner_check_mac_free(const struct present *now, uint64_t mac, const struct lease *of,
                            struct error *e);
 
 /* planner_merge_policy - @old with @asked over it; what an asked VLAN 0 makes void is reset. */

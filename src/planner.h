@@ -66,6 +66,10 @@ int planner_pick(const struct present *now, const struct pf **ret_pf, const stru
 int planner_assign_virtio(const struct present *now, const char *vm, const struct policy *policy,
                           struct plan *ret, struct error *e) _must_check_;
 
+/* planner_assign_standby - a virtio NIC that backs the VF of lease @vf, with its VM and MAC. */
+int planner_assign_standby(const struct present *now, const struct lease *vf, struct plan *ret,
+                           struct error *e) _must_check_;
+
 /**
  * planner_release - take the NIC of @lease back: reset, policy and driver as they were
  *

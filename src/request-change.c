@@ -8,6 +8,9 @@
  */
 #include "src/request.h"
 
+#include "basic/log.h"
+#include "src/planner-parts.h"
+
 #include <errno.h>
 
 /* A change between its plan and its end. */
@@ -214,13 +217,76 @@ static int assign_plan(struct change *c, struct error *e)
     return r < 0 ? r : claim_first(c, e);
 }
 
+/* ---- assign ... standby on: the same, and before it the leg that backs it ---- */
+
+static const struct lease *find_standby(const struct present *now, const struct lease *vf)
+{
+    for (size_t i = 0; i < now->leases.count; i++)
+        if (planner_is_pair(&now->leases.items[i], vf) &&
+            policy_diff(&now->leases.items[i].wanted, &vf->wanted) == 0)
+            return &now->leases.items[i];
+    return NULL;
+}
+
+/* @c: the VF's plan, its lease claimed. Without a VF (fallback), or with a standby already, @s
+ * stays without steps. */
+static int standby_plan(const struct change *c, struct change *s, struct error *e)
+{
+    int r;
+
+    if (c->plan.lease.kind != LEASE_KIND_VF)
+        return 0;
+    r = agent_present(c->q->agent, &s->now, e);
+    if (r < 0 || find_standby(&s->now, &c->plan.lease))
+        return r;
+    r = planner_assign_standby(&s->now, &c->plan.lease, &s->plan, e);
+    if (r == 0)
+        r = find_gate(s, &s->plan.lease.pf, e);
+    return r < 0 ? r : claim_first(s, e);
+}
+
+/* Give back what was claimed for a plan that isn't run. */
+static void unclaim(struct change *c)
+{
+    if (c->plan.num_steps > 0 && !c->q->dry_run && step_undo(&c->plan.steps[0], NULL) < 0)
+        log_error("the lease of %s stays until sriovd restarts", c->plan.object);
+}
+
+static int assign_pair(struct change *c, struct change *s, struct error *e)
+{
+    struct agent *a = c->q->agent;
+    int r;
+
+    pthread_mutex_lock(&a->claim);
+    r = assign_plan(c, e);
+    if (r == 0) {
+        r = standby_plan(c, s, e);
+        if (r < 0)
+            unclaim(c);
+    }
+    pthread_mutex_unlock(&a->claim);
+    if (r < 0)
+        return r;
+    /* The standby first: in the guest the VF then joins what is there. */
+    if (s->plan.num_steps > 0 && !c->q->dry_run) {
+        pthread_mutex_lock(&s->gate->lock);
+        r = plan_run(&s->plan, e);
+        pthread_mutex_unlock(&s->gate->lock);
+    }
+    if (r < 0) {
+        unclaim(c);
+        return r;
+    }
+    return change_run(c, e);
+}
+
 int request_assign(struct request *q, struct error *e)
 {
-    _cleanup_change_ struct change c = {.q = q, .plan = PLAN_INIT};
+    _cleanup_change_ struct change c = {.q = q, .plan = PLAN_INIT}, s = {.q = q, .plan = PLAN_INIT};
     int r;
 
     if (q->standby)
-        return error_set(e, -EOPNOTSUPP, "standby isn't offered by this version: leave it out");
+        return assign_pair(&c, &s, e);
     pthread_mutex_lock(&q->agent->claim);
     r = assign_plan(&c, e);
     pthread_mutex_unlock(&q->agent->claim);
