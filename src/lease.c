@@ -18,10 +18,9 @@
 static pthread_mutex_t files = PTHREAD_MUTEX_INITIALIZER;
 
 static const char *const phase_names[] = {
-    [LEASE_ASSIGNING] = "assigning",
-    [LEASE_ASSIGNED] = "assigned",
-    [LEASE_RELEASING] = "releasing",
-    [LEASE_QUARANTINED] = "quarantined",
+    [LEASE_ASSIGNING] = "assigning", [LEASE_ASSIGNED] = "assigned",
+    [LEASE_RELEASING] = "releasing", [LEASE_DRAINING] = "draining",
+    [LEASE_DRAINED] = "drained",     [LEASE_QUARANTINED] = "quarantined",
 };
 
 static const char *const kind_names[] = {

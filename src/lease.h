@@ -12,6 +12,9 @@
  *   ASSIGNING    the steps of an assignment run; after a crash they run again
  *   ASSIGNED     the VM owns the NIC
  *   RELEASING    the steps of a release run; after a crash they run again
+ *   DRAINING     the VF is being taken from its VM, which keeps its network by the standby
+ *   DRAINED      it is with nobody, and comes back to the same VM: ASSIGNED ─► DRAINING ─► DRAINED
+ *                ─► ASSIGNING (undrain)
  *   QUARANTINED  it could not be brought to a known state (no reset, damaged file); nobody gets it
  *
  * The generation is new with each lease: a release that names an older one is refused.
@@ -36,6 +39,8 @@ enum lease_phase {
     LEASE_ASSIGNING,
     LEASE_ASSIGNED,
     LEASE_RELEASING,
+    LEASE_DRAINING,
+    LEASE_DRAINED,
     LEASE_QUARANTINED,
 };
 

@@ -28,7 +28,7 @@ int pf_record_load(int state_dir, const struct pci_addr *pf, struct pf_record *r
 {
     struct pf_record rec = {.pf = *pf};
     struct state_file f;
-    const char *count, *autoprobe, *boot;
+    const char *count, *autoprobe, *boot, *drained;
     char name[NAME];
     int r = state_file_load(state_dir, file_name(pf, name), "pf", &f, e);
 
@@ -37,8 +37,10 @@ int pf_record_load(int state_dir, const struct pci_addr *pf, struct pf_record *r
     count = state_file_get(&f, "count");
     autoprobe = state_file_get(&f, "autoprobe_before");
     boot = state_file_get(&f, "boot");
+    drained = state_file_get(&f, "drained");
     if (!count || parse_uint(count, 0, 65535, &rec.count) < 0 || !autoprobe ||
-        parse_on_off(autoprobe, &rec.autoprobe_before) < 0 || !boot || strlen(boot) >= BOOT_ID)
+        parse_on_off(autoprobe, &rec.autoprobe_before) < 0 || !drained ||
+        parse_on_off(drained, &rec.drained) < 0 || !boot || strlen(boot) >= BOOT_ID)
         return error_set(e, -EBADMSG, "state file %s is damaged (a field is missing or wrong)",
                          name);
     snprintf(rec.boot_id, sizeof(rec.boot_id), "%s", boot);
@@ -54,6 +56,7 @@ int pf_record_save(int state_dir, const struct pf_record *rec, struct error *e)
     state_draft_init(&d, "pf");
     state_draft_put(&d, "count", "%u", rec->count);
     state_draft_put(&d, "autoprobe_before", "%s", rec->autoprobe_before ? "on" : "off");
+    state_draft_put(&d, "drained", "%s", rec->drained ? "on" : "off");
     state_draft_put(&d, "boot", "%s", rec->boot_id);
     return state_draft_save(&d, state_dir, file_name(&rec->pf, name), e);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What was asked of a PF: how many VFs, and what its autoprobe flag was before. Written before
- * the first step of enable, removed by the last of "enable PF 0"; a crash between is finished
- * from it. One file a PF in the state directory.
+ * What was asked of a PF: how many VFs, whether it is drained, and what its autoprobe flag was.
+ * Written before the first step of enable, removed by the last of "enable PF 0"; a crash between is
+ * finished from it. One file a PF in the state directory.
  */
 #ifndef SRC_PF_RECORD_H
 #define SRC_PF_RECORD_H
@@ -13,6 +13,7 @@ struct pf_record {
     struct pci_addr pf;
     unsigned count;
     bool autoprobe_before;
+    bool drained; /* its VFs are with nobody, and none is given out, until undrain */
     char boot_id[BOOT_ID];
 };
 

@@ -33,6 +33,15 @@ static int check_not_the_hosts(const char *name, const struct vf *vf, struct err
                      name, vf->netdev, vf->driver, vf->netdev);
 }
 
+static int check_not_drained(const struct present *now, const struct pf *pf, struct error *e)
+{
+    struct pf_record rec;
+
+    if (pf_record_load(now->state_dir, &pf->addr, &rec, NULL) < 0 || !rec.drained)
+        return 0;
+    return error_set(e, -EBUSY, "%s is drained: 'sriovctl undrain %s' first", pf->name, pf->name);
+}
+
 /* May this VF be handed to a VM at all, whoever asks? */
 static int check_passable(const struct pf *pf, const struct vf *vf, struct error *e)
 {
@@ -122,6 +131,9 @@ static int conflict(const struct pf *pf, const struct vf *vf, const struct lease
         return error_set(e, -EBUSY,
                          "%s is quarantined (%s); 'sriovctl release %s' resets it and tries again",
                          name, l->reason, name);
+    if (l->phase == LEASE_DRAINING || l->phase == LEASE_DRAINED)
+        return error_set(e, -EBUSY, "%s is drained, and comes back to %s by 'sriovctl undrain %s'",
+                         name, l->vm, pf->name);
     if (l->phase == LEASE_RELEASING)
         return error_set(e, -EBUSY, "%s is being released from %s: try again when that is done",
                          name, l->vm);
@@ -158,7 +170,9 @@ int planner_assign(const struct present *now, const struct pf *pf, const struct 
     if (policy->set && pf->ifindex == 0)
         return error_set(e, -EOPNOTSUPP, "%s isn't a network interface: its VFs take no policy",
                          pf->name);
-    r = check_passable(pf, vf, e);
+    r = check_not_drained(now, pf, e);
+    if (r == 0)
+        r = check_passable(pf, vf, e);
     if (r < 0)
         return r;
     new_vf_lease(now, pf, vf, vm, &l);
@@ -187,7 +201,8 @@ int planner_pick(const struct present *now, const struct pf **ret_pf, const stru
             const struct vf *vf = &pf->vfs[n];
 
             if (lease_find_vf(&now->leases, &vf->addr) || !streq(vf->driver, VFIO_DRIVER) ||
-                pf->ifindex == 0 || check_passable(pf, vf, &why) < 0)
+                pf->ifindex == 0 || check_not_drained(now, pf, &why) < 0 ||
+                check_passable(pf, vf, &why) < 0)
                 continue;
             *ret_pf = pf;
             *ret_vf = vf;

@@ -20,6 +20,21 @@ int planner_keep(const struct present *now, const struct lease *lease, struct pl
     return planner_finish_assign(now, pf, vf, lease, before, ret, e);
 }
 
+int planner_undrain(const struct present *now, const struct lease *lease, struct plan *ret,
+                    struct error *e)
+{
+    struct lease l = *lease;
+    struct pf *pf = NULL;
+    const struct vf *vf = inventory_find_vf(&now->inv, &lease->vf, &pf);
+
+    if (!vf)
+        return error_set(e, -ENODEV, "%s, drained from %s, is gone", lease->id, lease->vm);
+    l.phase = LEASE_ASSIGNING;
+    /* It may have come back as another driver's or with another policy than it left with. */
+    l.before = vf->policy;
+    return planner_finish_assign(now, pf, vf, &l, lease, ret, e);
+}
+
 int planner_recover(const struct present *now, const struct lease *lease, struct plan *ret,
                     struct error *e)
 {
@@ -33,6 +48,10 @@ int planner_recover(const struct present *now, const struct lease *lease, struct
         return r;
     case LEASE_RELEASING:
         return planner_release(now, lease, ret, e);
+    case LEASE_DRAINING:
+        return planner_drain(now, lease, ret, e);
+    case LEASE_DRAINED:
+        break;
     case LEASE_ASSIGNED:
         /* All that can be missing is the last step: its VM runs and was not given the NIC. */
         planner_begin(ret, now, "recover", lease->id);

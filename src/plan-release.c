@@ -67,6 +67,34 @@ static int heal(const struct present *now, const struct pf *pf, const struct vf 
     return lease_next_generation(now->state_dir, &l->generation, e);
 }
 
+/* Where the guest's standby takes over: the VF leaves it as by a release, and its lease stays. */
+int planner_drain(const struct present *now, const struct lease *lease, struct plan *ret,
+                  struct error *e)
+{
+    _cleanup_plan_ struct plan p = PLAN_INIT;
+    struct pf *pf = NULL;
+    const struct vf *vf = inventory_find_vf(&now->inv, &lease->vf, &pf);
+    int r;
+
+    if (!vf)
+        return error_set(e, -ENODEV, "%s, assigned to %s, is gone", lease->id, lease->vm);
+    planner_begin(&p, now, "drain", VF_NAME_STR(pf, vf));
+    p.direction = PLAN_FORWARD;
+    p.has_lease = true;
+    p.lease = *lease;
+    r = planner_check_released(now, lease, e);
+    if (r < 0)
+        return r;
+    if (planner_add_lease(&p, lease, LEASE_DRAINING, lease) < 0 ||
+        planner_add_plug(&p, STEP_UNPLUG, lease, now->deadline_ms) < 0 ||
+        add_release_vf(&p, pf, vf, lease) < 0 ||
+        planner_add_lease(&p, lease, LEASE_DRAINED, lease) < 0)
+        return planner_no_memory(e);
+    *ret = p;
+    p = (struct plan)PLAN_INIT;
+    return 0;
+}
+
 int planner_release(const struct present *now, const struct lease *lease, struct plan *ret,
                     struct error *e)
 {

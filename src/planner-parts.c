@@ -204,6 +204,15 @@ bool planner_is_pair(const struct lease *a, const struct lease *b)
     return streq(a->vm, b->vm) && a->kind != b->kind && (a->standby || b->standby);
 }
 
+const struct lease *planner_find_standby(const struct present *now, const struct lease *vf)
+{
+    for (size_t i = 0; i < now->leases.count; i++)
+        if (planner_is_pair(&now->leases.items[i], vf) &&
+            policy_diff(&now->leases.items[i].wanted, &vf->wanted) == 0)
+            return &now->leases.items[i];
+    return NULL;
+}
+
 static const struct lease *find_other_of_mac(const struct present *now, uint64_t mac,
                                              const struct lease *of)
 {

@@ -30,6 +30,9 @@ struct policy planner_complete_policy(const struct policy *asked, const struct p
 /* planner_is_pair - a VF and the standby that backs it: one VM, one MAC, two legs. */
 bool planner_is_pair(const struct lease *a, const struct lease *b);
 
+/* planner_find_standby - the lease that backs @vf, or NULL. */
+const struct lease *planner_find_standby(const struct present *now, const struct lease *vf);
+
 /* planner_check_mac_free - -EEXIST if another lease than @of's, or another VF, has this MAC; the
  * other half of a pair may. */
 int planner_check_mac_free(const struct present *now, uint64_t mac, const struct lease *of,

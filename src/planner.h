@@ -87,6 +87,14 @@ int planner_check_released(const struct present *now, const struct lease *lease,
  * gate: for a moment it may have the group open. */
 void planner_look_held(struct lease *lease, const struct vf *vf);
 
+/* planner_drain - take the VF of @lease from its VM, and keep the lease (DRAINED). */
+int planner_drain(const struct present *now, const struct lease *lease, struct plan *ret,
+                  struct error *e) _must_check_;
+
+/* planner_undrain - bring it back, as by assigning it anew. */
+int planner_undrain(const struct present *now, const struct lease *lease, struct plan *ret,
+                    struct error *e) _must_check_;
+
 /* planner_set - change @policy's attributes of a VF, leased or not. */
 int planner_set(const struct present *now, const struct pf *pf, const struct vf *vf,
                 const struct policy *policy, struct plan *ret, struct error *e) _must_check_;

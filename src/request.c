@@ -15,6 +15,8 @@ const struct request_row request_table[] = {
     {"Assign", "ssa{ss}a{ss}", "assigned", true, request_assign},
     {"Release", "sa{ss}", "returned", true, request_release},
     {"Set", "sa{ss}a{ss}", "set", true, request_set},
+    {"Drain", "sa{ss}", "drained", true, request_drain},
+    {"Undrain", "sa{ss}", "assigned", true, request_undrain},
 };
 const size_t request_table_count = ELEMENTSOF(request_table);
 

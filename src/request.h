@@ -58,7 +58,7 @@ int request_set_reply(struct request *q, json_object *o, struct error *e) _must_
 
 void request_free(struct request *q);
 
-/* The work of each method; request-read.c and request-change.c. */
+/* The work of each method; request-read.c, request-change.c and request-drain.c. */
 int request_list(struct request *q, struct error *e);
 int request_list_vms(struct request *q, struct error *e);
 int request_show(struct request *q, struct error *e);
@@ -66,5 +66,7 @@ int request_enable(struct request *q, struct error *e);
 int request_assign(struct request *q, struct error *e);
 int request_release(struct request *q, struct error *e);
 int request_set(struct request *q, struct error *e);
+int request_drain(struct request *q, struct error *e);
+int request_undrain(struct request *q, struct error *e);
 
 #endif

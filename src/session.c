@@ -95,7 +95,8 @@ static int offer(struct session *s, const struct lease *l, uint32_t seq, int *co
     const int phase = lease_stored_phase(s->agent->state_dir, l);
     int r;
 
-    if (phase == -ENOENT || phase == LEASE_RELEASING || live_state(s->agent->live, l->generation))
+    if (phase == -ENOENT || phase == LEASE_RELEASING || phase == LEASE_DRAINING ||
+        phase == LEASE_DRAINED || live_state(s->agent->live, l->generation))
         return 0;
     if (phase == LEASE_ASSIGNING)
         return error_set(e, -EAGAIN, "%s is still being assigned to %s: try again", l->id, l->vm);

@@ -53,6 +53,8 @@ static void format_done(const struct verb_line *line, struct json_object *report
         snprintf(buf, size, "released");
     else if (streq(line->verb->name, "set"))
         snprintf(buf, size, "set");
+    else if (streq(line->verb->name, "drain") || streq(line->verb->name, "undrain"))
+        snprintf(buf, size, "%sed", line->verb->name);
     else if (kind && streq(kind, "virtio"))
         snprintf(buf, size, "assigned to %s as virtio fallback%s%s", vm ? vm : line->args[1],
                  mac ? ", mac " : "", mac ? mac : "");
@@ -128,8 +130,8 @@ int verb_assign(const struct verb_line *line, struct error *e)
         &(struct agent_call){.method = "Assign", .vm = line->args[1], .policy = &line->policy}, e);
 }
 
-/* Here --timeout is how long the guest has to give the NIC back; the agent then takes it. */
-int verb_release(const struct verb_line *line, struct error *e)
+/* Here --timeout is how long a guest has to give its NIC back; the agent then takes it. */
+static int take_back(const struct verb_line *line, const char *method, struct error *e)
 {
     struct verb_line timed = *line;
     char deadline[16];
@@ -137,10 +139,25 @@ int verb_release(const struct verb_line *line, struct error *e)
     if (line->timeout_s) {
         snprintf(deadline, sizeof(deadline), "%u", line->timeout_s);
         if (dict_put(&timed.words, "deadline", deadline) < 0)
-            return error_set(e, -EINVAL, "release: too many options");
+            return error_set(e, -EINVAL, "%s: too many options", line->verb->name);
         timed.timeout_s = line->timeout_s + CHANGE_TIMEOUT_S;
     }
-    return change(&timed, &(struct agent_call){.method = "Release"}, e);
+    return change(&timed, &(struct agent_call){.method = method}, e);
+}
+
+int verb_release(const struct verb_line *line, struct error *e)
+{
+    return take_back(line, "Release", e);
+}
+
+int verb_drain(const struct verb_line *line, struct error *e)
+{
+    return take_back(line, "Drain", e);
+}
+
+int verb_undrain(const struct verb_line *line, struct error *e)
+{
+    return change(line, &(struct agent_call){.method = "Undrain"}, e);
 }
 
 int verb_set(const struct verb_line *line, struct error *e)

@@ -8,6 +8,8 @@
 int verb_enable(const struct verb_line *line, struct error *e);
 int verb_assign(const struct verb_line *line, struct error *e);
 int verb_release(const struct verb_line *line, struct error *e);
+int verb_drain(const struct verb_line *line, struct error *e);
+int verb_undrain(const struct verb_line *line, struct error *e);
 int verb_set(const struct verb_line *line, struct error *e);
 
 #endif

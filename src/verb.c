@@ -154,6 +154,22 @@ const struct verb verb_table[] = {
         .run = verb_set,
     },
     {
+        .name = "drain",
+        .help = "move the VMs of a PF to their standbys",
+        .args = {&arg_pf},
+        .needed = 1,
+        .options = TAKES_LOOKING | TAKES(DRY_RUN),
+        .run = verb_drain,
+    },
+    {
+        .name = "undrain",
+        .help = "bring them back",
+        .args = {&arg_pf},
+        .needed = 1,
+        .options = TAKES_LOOKING | TAKES(DRY_RUN),
+        .run = verb_undrain,
+    },
+    {
         .name = "monitor",
         .help = "events, one line (or JSON object) each",
         .options = TAKES(JSON),
