@@ -117,7 +117,8 @@ static void test_virtio_round_trip(void **state _unused_)
 
 static void test_every_phase(void **state _unused_)
 {
-    static const char *const names[] = {"assigning", "assigned", "releasing", "quarantined"};
+    static const char *const names[] = {"assigning", "assigned", "releasing",
+                                        "draining",  "drained",  "quarantined"};
 
     for (unsigned i = 0; i < ELEMENTSOF(names); i++) {
         struct lease l = vf_lease();
