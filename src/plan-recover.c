@@ -53,9 +53,9 @@ int planner_recover(const struct present *now, const struct lease *lease, struct
     case LEASE_DRAINED:
         break;
     case LEASE_ASSIGNED:
-        /* All that can be missing is the last step: its VM runs and was not given the NIC. */
-        planner_begin(ret, now, "recover", lease->id);
-        return planner_add_plug(ret, STEP_PLUG, lease, 0) < 0 ? planner_no_memory(e) : 0;
+        /* A `set` that was cut short has changed the lease and perhaps not yet the VF; or its VM
+         * runs and was not given the NIC. */
+        return planner_keep(now, lease, ret, e);
     case LEASE_QUARANTINED:
         break;
     }

@@ -103,7 +103,7 @@ int planner_set(const struct present *now, const struct pf *pf, const struct vf 
 int planner_keep(const struct present *now, const struct lease *lease, struct plan *ret,
                  struct error *e) _must_check_;
 
-/* planner_recover - go on with what @lease's phase says was begun. No steps where nothing was. */
+/* planner_recover - go on with what @lease's phase says was begun; keep what stands. */
 int planner_recover(const struct present *now, const struct lease *lease, struct plan *ret,
                     struct error *e) _must_check_;
 

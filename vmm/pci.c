@@ -401,8 +401,9 @@ int pci_bus_add(struct pci_bus *b, struct pci_device *d, struct error *e)
     int r;
 
     if (slot < 0)
-        return error_set(e, slot, "pci: %s: all %d slots are taken: give the VM fewer devices",
-                         d->ops->name, PCI_SLOTS);
+        return error_set(
+            e, slot, "pci: %s: all %d slots are taken: give the VM fewer devices%s", d->ops->name,
+            PCI_SLOTS, b->withheld ? ", or reboot it: it hasn't let go of some that it lost" : "");
     r = check_bars(d, e);
     if (r < 0)
         return r;

@@ -239,6 +239,7 @@ static void test_asked_twice(void **state _unused_)
     end(&f);
 }
 
+/* The guest's own idea. */
 static void test_unasked(void **state _unused_)
 {
     struct fixture f;
@@ -246,9 +247,12 @@ static void test_unasked(void **state _unused_)
 
     start(&f);
     slot = add_seen(&f, 7);
+    ask_back(&f, 7, FAR);
     guest_eject(&f.machine, UINT32_MAX); /* also of slots with nothing, or the host bridge */
     pump(&f);
-    assert_string_equal(f.log, "7 ejected; ");
+    assert_string_equal(f.log, "7 requested; 7 ejected; ");
+    /* It hadn't read the request, which isn't meant for who comes next. */
+    assert_int_equal(guest_in(&f.machine, HOTPLUG_PORT_DOWN), 0);
     assert_false(guest_sees(&f.machine, slot));
     assert_true(guest_sees(&f.machine, 0));
     end(&f);

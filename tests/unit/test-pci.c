@@ -379,11 +379,14 @@ static void test_place_is_used_again(void **state _unused_)
         assert_int_equal(d.pci.bars[2].home, PCI_WINDOW32_START);
         pci_bus_remove(&bus, &d.pci);
     }
-    /* A gap that is too small is passed by. */
+    /* A gap that is too small is passed by, and its own BARs don't overlap. */
     d = late();
     d.pci.bars[0].size = 0x8000;
+    d.pci.bars[3].size = 0x1000;
     assert_int_equal(pci_bus_add(&bus, &d.pci, NULL), 1);
     assert_int_equal(d.pci.bars[0].home, WINDOW64_START + 0x8000);
+    assert_int_equal(d.pci.bars[2].home, PCI_WINDOW32_START);
+    assert_int_equal(d.pci.bars[3].home, PCI_WINDOW32_START + 0x2000);
     pci_bus_remove(&bus, &d.pci);
     assert_int_equal(pci_bus_add(&bus, &devices[0].pci, NULL), 1);
 }

@@ -327,7 +327,7 @@ static void test_recover(void **state)
     } cases[] = {
         {LEASE_ASSIGNING, "lease pf-up (mac) (vlan) (spoofchk) (trust) (rate) reset bind lease",
          PLAN_FORWARD},
-        {LEASE_ASSIGNED, "", PLAN_BACK},
+        {LEASE_ASSIGNED, "lease pf-up (mac) (vlan) (spoofchk) (trust) (rate)", PLAN_BACK},
         {LEASE_RELEASING, "lease reset mac (vlan) (spoofchk) (trust) (rate) bind forget",
          PLAN_FORWARD},
         {LEASE_QUARANTINED, "", PLAN_BACK},
