@@ -84,7 +84,7 @@ test_list_keeps_its_contract() {
 expect_plan() {
     local planned
     expect_refusal 0 '"dry_run": ?true' sriovctl "$@" --dry-run --json
-    expect_equal "$(jq -c '[.changed, [.steps[].state] | contains(["done"])]' <<<"$output")" \
+    expect_equal "$(jq -c '[.changed, ([.steps[].state] | contains(["done"]))]' <<<"$output")" \
         '[false,false]'
     planned=$(jq -c '[.steps[] | [.step, .object, .detail, .state]]' <<<"$output")
     expect_status 0 sriovctl "$@" --json
@@ -173,5 +173,5 @@ test_enable_and_assign_at_once() {
     "0 0") expect_equal "$assigned $(sriovctl list vf --json | jq length)" "1 1" ;;
     *) fail "assign exited with $one ($(cat /tmp/assigned.err)), enable with $other" ;;
     esac
-    expect_equal "$(leases | grep -vc ' assigned$')" 0
+    expect_equal "$(leases | grep -v ' assigned$' || true)" ""
 }
