@@ -188,27 +188,40 @@ int planner_assign(const struct present *now, const struct pf *pf, const struct 
     return r < 0 ? r : planner_finish_assign(now, pf, vf, &l, NULL, ret, e);
 }
 
-int planner_pick(const struct present *now, const struct pf **ret_pf, const struct vf **ret_vf,
-                 struct error *e)
+static bool is_free(const struct present *now, const struct pf *pf, const struct vf *vf,
+                    struct error *why)
 {
-    struct error why = ERROR_INIT;
-    size_t vfs = 0;
+    return !lease_find_vf(&now->leases, &vf->addr) && streq(vf->driver, VFIO_DRIVER) &&
+           pf->ifindex > 0 && check_not_drained(now, pf, why) == 0 &&
+           check_passable(pf, vf, why) == 0;
+}
 
+/* The first free VF, of one NUMA node only unless @node is -1. */
+static bool find_free(const struct present *now, int node, const struct pf **ret_pf,
+                      const struct vf **ret_vf, struct error *why)
+{
     for (size_t i = 0; i < now->inv.num_pfs; i++) {
         const struct pf *pf = &now->inv.pfs[i];
 
-        for (size_t n = 0; n < pf->num_vfs; n++, vfs++) {
+        for (size_t n = 0; n < pf->num_vfs; n++) {
             const struct vf *vf = &pf->vfs[n];
 
-            if (lease_find_vf(&now->leases, &vf->addr) || !streq(vf->driver, VFIO_DRIVER) ||
-                pf->ifindex == 0 || check_not_drained(now, pf, &why) < 0 ||
-                check_passable(pf, vf, &why) < 0)
+            if ((node >= 0 && vf->numa_node != node) || !is_free(now, pf, vf, why))
                 continue;
             *ret_pf = pf;
             *ret_vf = vf;
-            return 0;
+            return true;
         }
     }
+    return false;
+}
+
+static int none_free(const struct present *now, const struct error *why, struct error *e)
+{
+    size_t vfs = 0;
+
+    for (size_t i = 0; i < now->inv.num_pfs; i++)
+        vfs += now->inv.pfs[i].num_vfs;
     if (now->inv.num_pfs == 0)
         return error_set(e, -EOPNOTSUPP,
                          "this host has no SR-IOV network card: add 'fallback virtio' for a "
@@ -221,5 +234,15 @@ int planner_pick(const struct present *now, const struct pf **ret_pf, const stru
     return error_set(e, -EOPNOTSUPP,
                      "none of the %zu VFs is free%s%s: release one, enable more, or add 'fallback "
                      "virtio'",
-                     vfs, why.text[0] ? "; the last one looked at: " : "", why.text);
+                     vfs, why->text[0] ? "; the last one looked at: " : "", why->text);
+}
+
+int planner_pick(const struct present *now, int node, const struct pf **ret_pf,
+                 const struct vf **ret_vf, struct error *e)
+{
+    struct error why = ERROR_INIT;
+
+    if (node >= 0 && find_free(now, node, ret_pf, ret_vf, &why))
+        return 0;
+    return find_free(now, -1, ret_pf, ret_vf, &why) ? 0 : none_free(now, &why, e);
 }

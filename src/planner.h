@@ -52,15 +52,16 @@ int planner_assign(const struct present *now, const struct pf *pf, const struct 
                    struct error *e) _must_check_;
 
 /**
- * planner_pick - a free VF for @vm, "any"
+ * planner_pick - a free VF, "any"
+ * @node: NUMA node to be near to; -1 where there is none to prefer
  *
- * Free: no lease, not in the host's use, resettable, held by nobody, group viable. In order of
- * PCI address.
+ * Free: on vfio-pci with no lease, resettable, held by nobody, group viable, its PF not drained.
+ * Those of @node first; then in order of PCI address.
  *
  * Return: 0, or -EOPNOTSUPP saying why there is none.
  */
-int planner_pick(const struct present *now, const struct pf **ret_pf, const struct vf **ret_vf,
-                 struct error *e) _must_check_;
+int planner_pick(const struct present *now, int node, const struct pf **ret_pf,
+                 const struct vf **ret_vf, struct error *e) _must_check_;
 
 /* planner_assign_virtio - a virtio NIC for @vm: on the fallback bridge, or a macvtap on a PF. */
 int planner_assign_virtio(const struct present *now, const char *vm, const struct policy *policy,

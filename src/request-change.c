@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The changing methods of one NIC or PF; each goes the way of change.h. */
 #include "src/change.h"
+#include "src/numa.h"
 #include "src/planner-parts.h"
 
 #include <errno.h>
@@ -53,6 +54,15 @@ static int assign_virtio(struct change *c, struct error *e)
     return r < 0 ? r : change_find_gate(c, &c->plan.lease.pf, e);
 }
 
+/* Where the VM runs; one that doesn't is near to nothing. */
+static int node_of_vm(const struct request *q)
+{
+    for (size_t i = 0; i < q->running.count; i++)
+        if (streq(q->running.items[i].vm, q->vm))
+            return numa_node_of(q->running.items[i].pid);
+    return -1;
+}
+
 static int assign_vf(struct change *c, struct error *e)
 {
     const struct pf *pf = NULL;
@@ -62,7 +72,7 @@ static int assign_vf(struct change *c, struct error *e)
     int r;
 
     if (streq(c->q->name, "any")) {
-        r = planner_pick(&c->now, &pf, &vf, e);
+        r = planner_pick(&c->now, node_of_vm(c->q), &pf, &vf, e);
     } else {
         r = name_find_vf(&c->now.inv, c->q->name, &named_pf, &named_vf, e);
         if (r == 0) {

@@ -248,21 +248,38 @@ static void test_pick(void **state _unused_)
     const struct vf *vf = NULL;
     struct error e = ERROR_INIT;
 
-    assert_int_equal(planner_pick(&host.now, &pf, &vf, NULL), 0);
+    assert_int_equal(planner_pick(&host.now, -1, &pf, &vf, NULL), 0);
     assert_ptr_equal(pf, &host.pfs[0]);
     assert_ptr_equal(vf, &host.vfs[0]);
     planner_host_lease(0, "vm1", LEASE_QUARANTINED);
     host.busy = 8; /* vf1's */
-    assert_int_equal(planner_pick(&host.now, &pf, &vf, NULL), 0);
+    assert_int_equal(planner_pick(&host.now, -1, &pf, &vf, NULL), 0);
     assert_ptr_equal(vf, &host.vfs[2]);
     host.vfs[2].can_reset = false;
     vf = NULL;
-    assert_int_equal(planner_pick(&host.now, &pf, &vf, &e), -EOPNOTSUPP);
+    assert_int_equal(planner_pick(&host.now, -1, &pf, &vf, &e), -EOPNOTSUPP);
     assert_null(vf);
     assert_text_has(e.text, "none of the 4 VFs is free; the last one looked at: eth0/vf2 can't");
     strcpy(host.vfs[2].driver, "igbvf"); /* the host's */
     host.vfs[2].can_reset = true;
-    assert_int_equal(planner_pick(&host.now, &pf, &vf, NULL), -EOPNOTSUPP);
+    assert_int_equal(planner_pick(&host.now, -1, &pf, &vf, NULL), -EOPNOTSUPP);
+}
+
+/* Near to the VM if there is one, and any rather than none. */
+static void test_pick_by_numa_node(void **state _unused_)
+{
+    const struct pf *pf;
+    const struct vf *vf;
+
+    host.vfs[0].numa_node = 0;
+    host.vfs[1].numa_node = 1;
+    host.vfs[2].numa_node = 1;
+    assert_int_equal(planner_pick(&host.now, 1, &pf, &vf, NULL), 0);
+    assert_ptr_equal(vf, &host.vfs[1]);
+    assert_int_equal(planner_pick(&host.now, 0, &pf, &vf, NULL), 0);
+    assert_ptr_equal(vf, &host.vfs[0]);
+    assert_int_equal(planner_pick(&host.now, 2, &pf, &vf, NULL), 0);
+    assert_ptr_equal(vf, &host.vfs[0]);
 }
 
 static void test_pick_where_there_is_none(void **state _unused_)
@@ -273,10 +290,10 @@ static void test_pick_where_there_is_none(void **state _unused_)
 
     host.now.inv.num_pfs = 2;
     host.pfs[0].num_vfs = 0;
-    assert_int_equal(planner_pick(&host.now, &pf, &vf, &e), -EOPNOTSUPP);
+    assert_int_equal(planner_pick(&host.now, -1, &pf, &vf, &e), -EOPNOTSUPP);
     assert_text_has(e.text, "no VF is enabled: 'sriovctl enable eth0 COUNT' first");
     host.now.inv.num_pfs = 0;
-    assert_int_equal(planner_pick(&host.now, &pf, &vf, &e), -EOPNOTSUPP);
+    assert_int_equal(planner_pick(&host.now, -1, &pf, &vf, &e), -EOPNOTSUPP);
     assert_text_has(e.text, "has no SR-IOV network card: add 'fallback virtio'");
 }
 
@@ -296,6 +313,7 @@ int main(void)
         TEST(test_assign_policy_is_checked),
         TEST(test_assign_without_a_state_dir),
         TEST(test_pick),
+        TEST(test_pick_by_numa_node),
         TEST(test_pick_where_there_is_none),
     };
 
