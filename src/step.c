@@ -202,8 +202,13 @@ static int lease_is_stored(int state_dir, const struct lease *wanted)
            l->wanted.set == wanted->wanted.set && policy_diff(&l->wanted, &wanted->wanted) == 0;
 }
 
+/* Whoever releases a VF may claim it as soon as it is seen assigned, and then waits for the rest of
+ * this plan. */
 static int lease_check(const struct step *s)
 {
+    if (s->lease.phase == LEASE_ASSIGNED &&
+        lease_stored_phase(s->state_dir, &s->lease) == LEASE_RELEASING)
+        return 1;
     return lease_is_stored(s->state_dir, &s->lease);
 }
 
