@@ -68,6 +68,13 @@ int change_run_gated(struct change *c, struct error *e)
 
     pthread_mutex_lock(&c->gate->lock);
     r = check_still_so(c, e);
+    /* A guest takes its time to give a NIC back: its neighbours on the PF don't wait for it. What
+     * is being released is nobody else's to touch meanwhile. */
+    if (r == 0 && plan_has(&c->plan, STEP_UNPLUG)) {
+        pthread_mutex_unlock(&c->gate->lock);
+        r = plan_run_through(&c->plan, STEP_UNPLUG, e);
+        pthread_mutex_lock(&c->gate->lock);
+    }
     if (r == 0)
         r = plan_run(&c->plan, e);
     pthread_mutex_unlock(&c->gate->lock);

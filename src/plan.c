@@ -71,9 +71,9 @@ static void go_back(struct plan *p, struct error *e)
         quarantine(p, e);
 }
 
-int plan_run(struct plan *p, struct error *e)
+static int run_first(struct plan *p, size_t count, struct error *e)
 {
-    for (size_t i = 0; i < p->num_steps; i++) {
+    for (size_t i = 0; i < count; i++) {
         struct step *s = &p->steps[i];
         const bool fresh = s->state == STEP_PLANNED;
         int r = step_run(s, e);
@@ -89,4 +89,27 @@ int plan_run(struct plan *p, struct error *e)
         return r;
     }
     return 0;
+}
+
+int plan_run(struct plan *p, struct error *e)
+{
+    return run_first(p, p->num_steps, e);
+}
+
+static size_t count_through(const struct plan *p, enum step_type type)
+{
+    for (size_t i = 0; i < p->num_steps; i++)
+        if (p->steps[i].type == type)
+            return i + 1;
+    return 0;
+}
+
+bool plan_has(const struct plan *p, enum step_type type)
+{
+    return count_through(p, type) > 0;
+}
+
+int plan_run_through(struct plan *p, enum step_type type, struct error *e)
+{
+    return run_first(p, count_through(p, type), e);
 }

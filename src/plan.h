@@ -56,6 +56,13 @@ void plan_look(struct plan *p);
  */
 int plan_run(struct plan *p, struct error *e) _must_check_;
 
+/* plan_run_through - likewise, only as far as the first step of @type; plan_run goes on from
+ * there. Nothing, if there is none. */
+int plan_run_through(struct plan *p, enum step_type type, struct error *e) _must_check_;
+
+/* plan_has - is a step of @type in it? */
+bool plan_has(const struct plan *p, enum step_type type);
+
 /* plan_changed - did it do anything? */
 bool plan_changed(const struct plan *p);
 

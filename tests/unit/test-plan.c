@@ -308,6 +308,42 @@ static void test_forget(void **state _unused_)
     assert_int_equal(stored(), -ENOENT);
 }
 
+/* A release may claim what is seen assigned while the assignment's last steps still run. */
+static void test_claimed_meanwhile(void **state _unused_)
+{
+    struct lease releasing = make_lease(LEASE_RELEASING), next = make_lease(LEASE_RELEASING);
+    struct step s = {.type = STEP_LEASE, .state_dir = dir, .lease = make_lease(LEASE_ASSIGNED)};
+
+    assert_int_equal(lease_save(dir, &releasing, NULL), 0);
+    assert_int_equal(step_table[STEP_LEASE].check(&s), 1);
+    /* Not so for one that is only being assigned, nor for the next tenant's. */
+    s.lease.phase = LEASE_ASSIGNING;
+    assert_int_equal(step_table[STEP_LEASE].check(&s), 0);
+    s.lease.phase = LEASE_ASSIGNED;
+    next.generation = 6;
+    assert_int_equal(lease_save(dir, &next, NULL), 0);
+    assert_int_equal(step_table[STEP_LEASE].check(&s), 0);
+}
+
+/* A plan stops after a step, and goes on from there; what was done isn't done again. */
+static void test_run_through(void **state _unused_)
+{
+    _cleanup_plan_ struct plan p = make_assign();
+
+    assert_true(plan_has(&p, STEP_RESET));
+    assert_false(plan_has(&p, STEP_UNPLUG));
+    assert_int_equal(plan_run_through(&p, STEP_UNPLUG, NULL), 0);
+    assert_false(plan_changed(&p));
+    assert_int_equal(plan_run_through(&p, STEP_RESET, NULL), 0);
+    assert_int_equal(kernel.resets, 1);
+    assert_string_not_equal(kernel.driver, "vfio-pci");
+    assert_int_equal(stored(), LEASE_ASSIGNING);
+    assert_int_equal(plan_run(&p, NULL), 0);
+    assert_int_equal(kernel.resets, 1);
+    assert_string_equal(kernel.driver, "vfio-pci");
+    assert_int_equal(stored(), LEASE_ASSIGNED);
+}
+
 static void test_names(void **state _unused_)
 {
     struct step s = {.type = STEP_POLICY, .message = &vflink_messages[0]};
@@ -336,6 +372,8 @@ int main(void)
         TEST(test_stuck_set),
         TEST(test_forward),
         TEST(test_forget),
+        TEST(test_claimed_meanwhile),
+        TEST(test_run_through),
         cmocka_unit_test(test_names),
     };
 
