@@ -48,14 +48,20 @@ static const struct running *find_running(const struct running_list *running, co
     return NULL;
 }
 
-/* free: ours to give. host: a host driver has it. unbound: nobody's, not rested. */
-static const char *vf_state(const struct vf *vf, const struct lease *l,
-                            const struct running_list *running)
+/* Held, as the kernel says or as its VMM does. A VM that runs need not have all its NICs: the
+ * kernel took one back, or an error did. */
+static const char *lease_state(const struct present *now, const struct lease *l)
 {
-    if (l && l->phase == LEASE_ASSIGNED && (l->held || find_running(running, l->vm)))
-        return "in-use";
+    const bool held = l->held || (now->live && live_state(now->live, l->generation));
+
+    return held && l->phase == LEASE_ASSIGNED ? "in-use" : lease_phase_name(l->phase);
+}
+
+/* free: ours to give. host: a host driver has it. unbound: nobody's, not rested. */
+static const char *vf_state(const struct present *now, const struct vf *vf, const struct lease *l)
+{
     if (l)
-        return lease_phase_name(l->phase);
+        return lease_state(now, l);
     if (streq(vf->driver, VFIO_DRIVER))
         return "free";
     return vf->driver[0] ? "host" : "unbound";
@@ -67,8 +73,7 @@ static const char *guest_state(const struct present *now, const struct lease *l)
     return now->live ? live_state_name(live_state(now->live, l->generation)) : "";
 }
 
-json_object *describe_vf(const struct present *now, const struct running_list *running,
-                         const struct pf *pf, const struct vf *vf)
+json_object *describe_vf(const struct present *now, const struct pf *pf, const struct vf *vf)
 {
     const struct lease *l = lease_find_vf(&now->leases, &vf->addr);
     json_object *o = json_object_new_object();
@@ -83,7 +88,7 @@ json_object *describe_vf(const struct present *now, const struct running_list *r
     put_int(o, "numa_node", vf->numa_node);
     put_policy(o, &vf->policy);
     put_text(o, "vm", l ? l->vm : NULL);
-    put_text(o, "state", vf_state(vf, l, running));
+    put_text(o, "state", vf_state(now, vf, l));
     put_text(o, "guest", l ? guest_state(now, l) : NULL);
     put_text(o, "netdev", vf->netdev);
     put_text(o, "driver_override", vf->driver_override);
@@ -91,8 +96,7 @@ json_object *describe_vf(const struct present *now, const struct running_list *r
     return o;
 }
 
-json_object *describe_pf(const struct present *now, const struct running_list *running,
-                         const struct pf *pf)
+json_object *describe_pf(const struct present *now, const struct pf *pf)
 {
     json_object *o = json_object_new_object();
     json_object *vfs = json_object_new_array();
@@ -111,17 +115,17 @@ json_object *describe_pf(const struct present *now, const struct running_list *r
     put_bool(o, "acs", pf->caps.acs);
     put_int(o, "msix_vectors", pf->caps.msix_vectors);
     for (size_t i = 0; i < pf->num_vfs; i++)
-        json_object_array_add(vfs, describe_vf(now, running, pf, &pf->vfs[i]));
+        json_object_array_add(vfs, describe_vf(now, pf, &pf->vfs[i]));
     json_object_object_add(o, "vfs", vfs);
     return o;
 }
 
-json_object *describe_pfs(const struct present *now, const struct running_list *running)
+json_object *describe_pfs(const struct present *now)
 {
     json_object *list = json_object_new_array();
 
     for (size_t i = 0; i < now->inv.num_pfs; i++)
-        json_object_array_add(list, describe_pf(now, running, &now->inv.pfs[i]));
+        json_object_array_add(list, describe_pf(now, &now->inv.pfs[i]));
     return list;
 }
 
@@ -146,8 +150,7 @@ json_object *describe_lease(const struct lease *l)
     return o;
 }
 
-static json_object *describe_nic(const struct present *now, const struct running *run,
-                                 const struct lease *l)
+static json_object *describe_nic(const struct present *now, const struct lease *l)
 {
     json_object *o = json_object_new_object();
     char text[POLICY_TEXT];
@@ -159,9 +162,7 @@ static json_object *describe_nic(const struct present *now, const struct running
     put_text(o, "kind", l->kind == LEASE_KIND_VF ? "vf" : "virtio");
     put_text(o, "pci", l->kind == LEASE_KIND_VF ? PCI_ADDR_STR(&l->vf) : NULL);
     put_text(o, "mac", policy_format(&l->wanted, POLICY_MAC, text));
-    put_text(o, "state",
-             (run || l->held) && l->phase == LEASE_ASSIGNED ? "in-use"
-                                                            : lease_phase_name(l->phase));
+    put_text(o, "state", lease_state(now, l));
     return o;
 }
 
@@ -186,7 +187,7 @@ json_object *describe_vm(const struct present *now, const struct running_list *r
         put_int(o, "pid", run->pid);
     for (size_t i = 0; i < now->leases.count; i++)
         if (streq(now->leases.items[i].vm, vm))
-            json_object_array_add(nics, describe_nic(now, run, &now->leases.items[i]));
+            json_object_array_add(nics, describe_nic(now, &now->leases.items[i]));
     json_object_object_add(o, "nics", nics);
     return o;
 }

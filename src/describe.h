@@ -14,11 +14,9 @@ static inline void json_put(json_object **o)
 #define _cleanup_json_ _cleanup_(json_put)
 
 /* All return an object that the caller puts, or NULL without memory. */
-json_object *describe_pfs(const struct present *now, const struct running_list *running);
-json_object *describe_pf(const struct present *now, const struct running_list *running,
-                         const struct pf *pf);
-json_object *describe_vf(const struct present *now, const struct running_list *running,
-                         const struct pf *pf, const struct vf *vf);
+json_object *describe_pfs(const struct present *now);
+json_object *describe_pf(const struct present *now, const struct pf *pf);
+json_object *describe_vf(const struct present *now, const struct pf *pf, const struct vf *vf);
 json_object *describe_vms(const struct present *now, const struct running_list *running);
 json_object *describe_vm(const struct present *now, const struct running_list *running,
                          const char *vm);

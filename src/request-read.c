@@ -20,7 +20,7 @@ int request_list(struct request *q, struct error *e)
     _cleanup_present_ struct present now = {.state_dir = -1};
     int r = look(q, &now, e);
 
-    return r < 0 ? r : request_set_reply(q, describe_pfs(&now, &q->running), e);
+    return r < 0 ? r : request_set_reply(q, describe_pfs(&now), e);
 }
 
 int request_list_vms(struct request *q, struct error *e)
@@ -37,10 +37,9 @@ static json_object *with_kind(json_object *o, const char *kind)
     return o;
 }
 
-static json_object *show_vf(const struct present *now, const struct running_list *running,
-                            const struct pf *pf, const struct vf *vf)
+static json_object *show_vf(const struct present *now, const struct pf *pf, const struct vf *vf)
 {
-    json_object *o = describe_vf(now, running, pf, vf);
+    json_object *o = describe_vf(now, pf, vf);
     const struct lease *l = lease_find_vf(&now->leases, &vf->addr);
 
     json_object_object_add(o, "pf", json_object_new_string(pf->name));
@@ -72,9 +71,9 @@ static json_object *find_and_show(const struct present *now, const struct runnin
     struct vf *vf;
 
     if (name_find_pf(&now->inv, name, &pf, NULL) == 0)
-        return with_kind(describe_pf(now, running, pf), "pf");
+        return with_kind(describe_pf(now, pf), "pf");
     if (name_find_vf(&now->inv, name, &pf, &vf, NULL) == 0)
-        return show_vf(now, running, pf, vf);
+        return show_vf(now, pf, vf);
     if (l && l->kind == LEASE_KIND_VIRTIO)
         return with_kind(describe_lease(l), "nic");
     return show_vm(now, running, vm);

@@ -26,6 +26,18 @@ static void assert_text(json_object *o, const char *key, const char *expected)
         assert_string_equal(text, expected);
 }
 
+/* vm1's VMM says where a NIC stands. */
+static void tell_state(struct live *live, uint64_t generation, enum handoff_state state)
+{
+    int fds[HANDOFF_FDS_MAX] = {-1, -1, -1};
+    struct handoff_msg m;
+
+    handoff_msg_init(&m, HANDOFF_STATE, 0);
+    m.change = (struct handoff_change){.generation = generation, .state = state};
+    assert_int_equal(live_join(live, "vm1", -1, 42), 0);
+    assert_int_equal(live_message(live, "vm1", &m, fds), 0);
+}
+
 /* Each state, and who has the VF. */
 static void test_states(void **state)
 {
@@ -33,34 +45,49 @@ static void test_states(void **state)
         const char *driver;
         int phase; /* of vm1's lease; -1: none */
         bool connected, held;
+        enum handoff_state guest; /* as its VMM says */
         const char *state, *vm;
     } cases[] = {
-        {"vfio-pci", -1, false, false, "free", NULL},
-        {"igbvf", -1, false, false, "host", NULL},
-        {"", -1, false, false, "unbound", NULL},
-        {"vfio-pci", LEASE_ASSIGNING, true, false, "assigning", "vm1"},
-        {"vfio-pci", LEASE_ASSIGNED, false, false, "assigned", "vm1"},
-        {"vfio-pci", LEASE_ASSIGNED, true, false, "in-use", "vm1"},
-        {"vfio-pci", LEASE_ASSIGNED, false, true, "in-use", "vm1"},
-        {"vfio-pci", LEASE_RELEASING, true, true, "releasing", "vm1"},
-        {"", LEASE_QUARANTINED, false, false, "quarantined", "vm1"},
+        {"vfio-pci", -1, false, false, 0, "free", NULL},
+        {"igbvf", -1, false, false, 0, "host", NULL},
+        {"", -1, false, false, 0, "unbound", NULL},
+        {"vfio-pci", LEASE_ASSIGNING, true, false, 0, "assigning", "vm1"},
+        {"vfio-pci", LEASE_ASSIGNED, false, false, 0, "assigned", "vm1"},
+        {"vfio-pci", LEASE_ASSIGNED, true, false, HANDOFF_STATE_ACTIVE, "in-use", "vm1"},
+        /* The kernel took it back while its VM runs. */
+        {"", LEASE_ASSIGNED, true, false, HANDOFF_STATE_EJECTED, "assigned", "vm1"},
+        {"vfio-pci", LEASE_ASSIGNED, false, true, 0, "in-use", "vm1"},
+        {"vfio-pci", LEASE_RELEASING, true, true, HANDOFF_STATE_REQUESTED, "releasing", "vm1"},
+        {"", LEASE_QUARANTINED, false, false, 0, "quarantined", "vm1"},
     };
 
+    struct live *live;
+
+    assert_int_equal(live_new(&live), 0);
     for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
         const struct running_list *running = cases[i].connected ? &runs : &nobody;
         _cleanup_json_ json_object *o = NULL, *vm = NULL;
 
         planner_host_free(state);
         planner_host_make(state);
+        live_leave(live, "vm1");
+        host.now.live = live;
         strcpy(host.vfs[1].driver, cases[i].driver);
-        if (cases[i].phase >= 0)
-            planner_host_lease(1, "vm1", (enum lease_phase)cases[i].phase)->held = cases[i].held;
-        o = describe_vf(&host.now, running, &host.pfs[0], &host.vfs[1]);
+        if (cases[i].phase >= 0) {
+            struct lease *l = planner_host_lease(1, "vm1", (enum lease_phase)cases[i].phase);
+
+            l->held = cases[i].held;
+            if (cases[i].guest)
+                tell_state(live, l->generation, cases[i].guest);
+        }
+        o = describe_vf(&host.now, &host.pfs[0], &host.vfs[1]);
         assert_text(o, "state", cases[i].state);
         assert_text(o, "vm", cases[i].vm);
         vm = describe_vm(&host.now, running, "vm1");
         assert_text(vm, "running", cases[i].connected || cases[i].held ? "true" : "false");
     }
+    host.now.live = NULL;
+    live_free(live);
 }
 
 /* The keys of the contract are there, each of its type, whatever isn't known null. */
@@ -76,7 +103,7 @@ static void test_keys(void **state _unused_)
     json_object *pf, *vf;
 
     host.vfs[0] = (struct vf){.iommu_group = -1, .numa_node = -1};
-    list = describe_pfs(&host.now, &nobody);
+    list = describe_pfs(&host.now);
     assert_int_equal(json_object_array_length(list), 3);
     pf = json_object_array_get_idx(list, 0);
     for (size_t i = 0; i < ELEMENTSOF(pf_keys); i++)
