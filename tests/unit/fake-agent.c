@@ -143,6 +143,7 @@ static const sd_bus_vtable vtable[] = {
     SD_BUS_METHOD("Assign", "ssa{ss}a{ss}", "s", on_call, SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_METHOD("Release", "sa{ss}", "s", on_call, SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_METHOD("Set", "sa{ss}a{ss}", "s", on_call, SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_METHOD("Drain", "sa{ss}", "s", on_call, SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_VTABLE_END,
 };
 

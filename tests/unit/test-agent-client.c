@@ -81,7 +81,7 @@ static void test_statuses(void **state _unused_)
 
 static void test_timeouts(void **state _unused_)
 {
-    assert_fails("release slow --timeout 1", EXIT_STATUS_FAILED, "goes on in the agent");
+    assert_fails("set slow trust on --timeout 1", EXIT_STATUS_FAILED, "goes on in the agent");
     assert_fails("show slow --timeout 1", EXIT_STATUS_FAILED, "within 1 s");
 }
 
@@ -90,10 +90,15 @@ static void test_what_is_sent(void **state _unused_)
     assert_prints("enable eth9 4", "done: 4 VFs\n");
     assert_prints("assign vf0 vm1 vlan 5 fallback virtio --no-wait", "done: assigned to vm1\n");
     assert_prints("release vf0 --dry-run", "done: released\n");
+    /* Of what takes a NIC from a guest, --timeout is the guest's. */
+    assert_prints("release vf0 --timeout 7", "done: released\n");
+    assert_prints("drain eth9 --timeout 7", "done: drained\n");
     assert_prints("set vf0 trust on qos 3", "done: set\n");
     assert_string_equal(fake_agent_log(), "Enable eth9 4 {}\n"
                                           "Assign vf0 vm1 {vlan=5,} {fallback=virtio,no_wait=on,}\n"
                                           "Release vf0 {dry_run=on,}\n"
+                                          "Release vf0 {deadline=7,}\n"
+                                          "Drain eth9 {deadline=7,}\n"
                                           "Set vf0 {trust=on,qos=3,} {}\n");
 }
 
