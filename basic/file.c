@@ -125,21 +125,26 @@ static bool is_unfinished(const char *name)
     return n > suffix && streq(name + n - suffix, UNFINISHED);
 }
 
-static void dirp_close(DIR **dir)
+int file_dir(int dirfd, const char *path, DIR **ret)
 {
-    if (*dir)
-        closedir(*dir);
-}
-
-int file_sweep(int dirfd)
-{
-    _cleanup_close_ int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    _cleanup_(dirp_close) DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-    const struct dirent *entry;
+    _cleanup_close_ int fd = openat(dirfd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 
     if (!dir)
         return -errno;
     TAKE_FD(fd);
+    *ret = dir;
+    return 0;
+}
+
+int file_sweep(int dirfd)
+{
+    _cleanup_dir_ DIR *dir = NULL;
+    const struct dirent *entry;
+    int r = file_dir(dirfd, ".", &dir);
+
+    if (r < 0)
+        return r;
     while ((entry = readdir(dir)))
         if (is_unfinished(entry->d_name) && unlinkat(dirfd, entry->d_name, 0) < 0)
             return -errno;

@@ -4,6 +4,7 @@
 #define BASIC_FILE_H
 
 #include "basic/macro.h"
+#include <dirent.h>
 #include <stdint.h>
 
 /**
@@ -58,5 +59,20 @@ int file_remove(int dirfd, const char *name) _must_check_;
  * Return: 0, -ENOENT where there is no such link, or another negative errno.
  */
 int file_link_name(int dirfd, const char *path, char *buf, size_t size) _must_check_;
+
+/**
+ * file_dir - the entries of a directory
+ * @ret: owned by the caller (_cleanup_dir_)
+ *
+ * Return: 0 or negative errno.
+ */
+int file_dir(int dirfd, const char *path, DIR **ret) _must_check_;
+
+static inline void file_dir_closep(DIR **dir)
+{
+    if (*dir)
+        closedir(*dir);
+}
+#define _cleanup_dir_ _cleanup_(file_dir_closep)
 
 #endif

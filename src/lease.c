@@ -271,22 +271,14 @@ static int append(struct lease_list *l, const struct lease *item)
     return 0;
 }
 
-static void dirp_close(DIR **d)
-{
-    if (*d)
-        closedir(*d);
-}
-
 static int load_all(int state_dir, struct lease_list *ret, struct error *e)
 {
-    _cleanup_(dirp_close) DIR *dir = NULL;
+    _cleanup_dir_ DIR *dir = NULL;
     _cleanup_leases_ struct lease_list list = LEASE_LIST_INIT;
-    _cleanup_close_ int fd = openat(state_dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int listed = file_dir(state_dir, ".", &dir);
 
-    dir = fd < 0 ? NULL : fdopendir(fd);
-    if (!dir)
-        return error_set(e, -errno, "cannot read the state directory: %s", strerror(errno));
-    fd = -1;
+    if (listed < 0)
+        return error_set(e, listed, "cannot read the state directory: %s", strerror(-listed));
     for (const struct dirent *d = readdir(dir); d; d = readdir(dir)) {
         struct error why = ERROR_INIT;
         char id[LEASE_ID];

@@ -71,12 +71,6 @@ int pf_record_remove(int state_dir, const struct pci_addr *pf, struct error *e)
     return 0;
 }
 
-static void dirp_close(DIR **d)
-{
-    if (*d)
-        closedir(*d);
-}
-
 /* The address in "ADDR.pf", or false for other files. */
 static bool addr_of_file(const char *name, struct pci_addr *ret)
 {
@@ -103,13 +97,11 @@ static int append(struct pf_record_list *l, const struct pf_record *item)
 int pf_record_load_all(int state_dir, struct pf_record_list *ret, struct error *e)
 {
     _cleanup_pf_records_ struct pf_record_list list = PF_RECORD_LIST_INIT;
-    _cleanup_(dirp_close) DIR *dir = NULL;
-    _cleanup_close_ int fd = openat(state_dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    _cleanup_dir_ DIR *dir = NULL;
+    int listed = file_dir(state_dir, ".", &dir);
 
-    dir = fd < 0 ? NULL : fdopendir(fd);
-    if (!dir)
-        return error_set(e, -errno, "cannot read the state directory: %s", strerror(errno));
-    fd = -1;
+    if (listed < 0)
+        return error_set(e, listed, "cannot read the state directory: %s", strerror(-listed));
     for (const struct dirent *d = readdir(dir); d; d = readdir(dir)) {
         struct error why = ERROR_INIT;
         struct pf_record rec;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "src/session.h"
 
+#include "basic/file.h"
 #include "basic/log.h"
 #include "vfio/handoff.h"
 
@@ -505,23 +506,18 @@ static int resume(struct agent *a, sd_event *event, const char *vm, struct error
     return r < 0 ? error_set(e, r, "cannot watch the VMM of %s: %s", vm, strerror(-r)) : 0;
 }
 
-static void dirp_close(DIR **d)
-{
-    if (*d)
-        closedir(*d);
-}
-
 int session_resume_all(struct agent *a, sd_event *event, struct error *e)
 {
-    _cleanup_(dirp_close) DIR *dir = NULL;
+    _cleanup_dir_ DIR *dir = NULL;
     char path[SOCKET_PATH];
+    int r;
 
     vm_socket(a, "", path);
     if (mkdir(path, 0700) < 0 && errno != EEXIST)
         return error_set(e, -errno, "cannot make %s: %s", path, strerror(errno));
-    dir = opendir(path);
-    if (!dir)
-        return error_set(e, -errno, "cannot read %s: %s", path, strerror(errno));
+    r = file_dir(AT_FDCWD, path, &dir);
+    if (r < 0)
+        return error_set(e, r, "cannot read %s: %s", path, strerror(-r));
     for (const struct dirent *d = readdir(dir); d; d = readdir(dir)) {
         struct error why = ERROR_INIT;
 

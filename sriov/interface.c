@@ -27,24 +27,14 @@ static int read_one(int netfd, const char *name, struct interface *ret)
     return 0;
 }
 
-static void closedirp(DIR **dir)
-{
-    if (*dir)
-        closedir(*dir);
-}
-
 int interface_read(int devfd, struct interface *ret)
 {
-    int fd = openat(devfd, "net", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    _cleanup_(closedirp) DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    _cleanup_dir_ DIR *dir = NULL;
     struct interface best = {.ifindex = 0}, candidate;
     const struct dirent *entry;
 
-    if (!dir) {
-        if (fd >= 0)
-            close(fd);
+    if (file_dir(devfd, "net", &dir) < 0)
         return -ENOENT;
-    }
     while ((entry = readdir(dir)))
         if (entry->d_name[0] != '.' && read_one(dirfd(dir), entry->d_name, &candidate) == 0 &&
             (best.ifindex == 0 || candidate.ifindex < best.ifindex))
