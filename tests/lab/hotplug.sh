@@ -90,7 +90,10 @@ follow() {
     sleep 1
 }
 
-unfollow() { kill "$1" && wait "$1" || true; }
+unfollow() {
+    kill "$1"
+    wait "$1" || true
+}
 
 # events OBJECT...: what happened to it, by any of these names, in words on a line.
 events() {
