@@ -35,28 +35,37 @@ bench_cleanup() {
     rm -r "$out"
 }
 
-# start_vmm KIND CMDLINE: the lab's guest, with the VF, in the background; sets vmm to its process
+# run_vmm KIND CMDLINE [QEMU_OPTION...]: the lab's guest, in the background; sets vmm to its process
 # and started to the moment of its exec. What the guest says is in $out/said.
-start_vmm() {
-    local cmdline="console=ttyS0 quiet panic=-1 $2"
+run_vmm() {
+    local kind=$1 cmdline="console=ttyS0 quiet panic=-1 $2"
+    shift 2
     : >"$out/said"
-    case $1 in
+    started=$(date +%s.%N)
+    case $kind in
     sriov-vmm)
-        sriovctl assign "$pf/vf0" bench >/dev/null
-        started=$(date +%s.%N)
         sriov-vmm --name bench --memory 256M --kernel /lab/guest/vmlinux \
             --initrd /lab/guest/initrd --cmdline "$cmdline" </dev/null >"$out/said" 2>"$out/log" &
         ;;
     qemu)
-        sriovctl release "$pf/vf0" >/dev/null 2>&1 || true
-        started=$(date +%s.%N)
         qemu-system-x86_64 -machine q35 -accel kvm -cpu host -m 256M -nodefaults -display none \
             -no-reboot -serial stdio -kernel /lab/guest/vmlinux -initrd /lab/guest/initrd \
-            -append "$cmdline" -device "vfio-pci,host=$vf" </dev/null >"$out/said" 2>"$out/log" &
+            -append "$cmdline" "$@" </dev/null >"$out/said" 2>"$out/log" &
         ;;
-    *) die "no VMM is called $1" ;;
+    *) die "no VMM is called $kind" ;;
     esac
     vmm=$!
+}
+
+# start_vmm KIND CMDLINE: likewise, with the VF.
+start_vmm() {
+    if [ "$1" = sriov-vmm ]; then
+        sriovctl assign "$pf/vf0" bench >/dev/null
+        run_vmm "$1" "$2"
+    else
+        sriovctl release "$pf/vf0" >/dev/null 2>&1 || true
+        run_vmm "$1" "$2" -device "vfio-pci,host=$vf"
+    fi
 }
 
 end_vmm() {
