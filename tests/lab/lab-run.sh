@@ -50,6 +50,24 @@ test_kill_leaves_nothing() {
     expect_status 1 grep sriovctl-lab /proc/self/mounts
 }
 
+# Both say who they are before either has ended.
+test_two_at_once() {
+    local dir one two
+    dir=$(mktemp -d)
+    defer rm -r "$dir"
+    local job='cat /proc/sys/kernel/random/boot_id; exec sleep 30'
+    "$lab_run" --nics 0 -- sh -c "$job" >"$dir/one" 2>/dev/null </dev/null &
+    one=$!
+    "$lab_run" --nics 0 -- sh -c "$job" >"$dir/two" 2>/dev/null </dev/null &
+    two=$!
+    wait_for 100 has_text "$dir/one" '^[0-9a-f-]{36}$'
+    wait_for 100 has_text "$dir/two" '^[0-9a-f-]{36}$'
+    kill -0 "$one" "$two"
+    wait "$one"
+    wait "$two"
+    expect_status 1 cmp -s "$dir/one" "$dir/two"
+}
+
 test_bad_usage() {
     expect_status 2 "$lab_run"
     expect_status 2 "$lab_run" --nics 9 -- true
