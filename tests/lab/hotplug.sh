@@ -418,7 +418,7 @@ cycle() {
     echo $n >"$scratch/cycles$1"
 }
 
-# Two VFs, each for itself: 100 times in all, or as often as goes into 90 seconds. HOTPLUG_CYCLES (an
+# Two VFs, each for itself: 100 times in all, or as often as goes into 45 seconds. HOTPLUG_CYCLES (an
 # even number) is how often it must be, up to the deadline:
 #   lab/run -- env HOTPLUG_CYCLES=100 /src/tests/lab/harness hotplug/cycles /src/tests/lab/hotplug.sh
 test_cycles() {
@@ -430,7 +430,7 @@ test_cycles() {
     cycle 1
     holdings >$scratch/before
     cycles=$((${HOTPLUG_CYCLES:-100} / 2))
-    [ -n "${HOTPLUG_CYCLES:-}" ] || until=$((SECONDS + 90))
+    [ -n "${HOTPLUG_CYCLES:-}" ] || until=$((SECONDS + 45))
     cycle 0 &
     n=$!
     cycle 1
