@@ -298,16 +298,6 @@ int live_running(struct live *live, struct running_list *ret, struct error *e)
     return 0;
 }
 
-bool live_has_vm(struct live *live, const char *vm)
-{
-    bool found;
-
-    pthread_mutex_lock(&live->lock);
-    found = find_vm(live, vm) != NULL;
-    pthread_mutex_unlock(&live->lock);
-    return found;
-}
-
 bool live_is_ready(struct live *live, const char *vm)
 {
     const struct live_vm *v;

@@ -52,7 +52,6 @@ int live_message(struct live *live, const char *vm, const struct handoff_msg *m,
 
 /* live_running - the VMs that are there; the caller frees @ret->items. */
 int live_running(struct live *live, struct running_list *ret, struct error *e) _must_check_;
-bool live_has_vm(struct live *live, const char *vm);
 
 /* live_is_ready - is it there, and can NICs be plugged and unplugged? */
 bool live_is_ready(struct live *live, const char *vm);

@@ -212,13 +212,16 @@ static void test_plug_without_vm(void **state _unused_)
 static void test_plug_while_vmm_dies(void **state _unused_)
 {
     struct work w = {.lease = vf_lease(7)};
+    struct running_list running;
     struct handoff_msg m;
 
     start(&w);
     vmm_hears(&m, HANDOFF_WANT_CONTAINER);
     live_leave(vmm.live, "vm1");
     assert_int_equal(finish(&w), -ENODEV);
-    assert_false(live_has_vm(vmm.live, "vm1"));
+    assert_int_equal(live_running(vmm.live, &running, NULL), 0);
+    assert_int_equal(running.count, 0);
+    free(running.items);
 }
 
 static void test_unplug_goes_through_its_states(void **state _unused_)
