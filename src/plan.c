@@ -26,6 +26,18 @@ struct step *plan_add(struct plan *p, enum step_type type)
     return s;
 }
 
+int plan_append(struct plan *p, const struct plan *from)
+{
+    for (size_t i = 0; i < from->num_steps; i++) {
+        struct step *s = plan_add(p, from->steps[i].type);
+
+        if (!s)
+            return -ENOMEM;
+        *s = from->steps[i];
+    }
+    return 0;
+}
+
 void plan_look(struct plan *p)
 {
     for (size_t i = 0; i < p->num_steps; i++)

@@ -45,6 +45,9 @@ void plan_done(struct plan *p);
  */
 struct step *plan_add(struct plan *p, enum step_type type);
 
+/* plan_append - the steps of @from, as they stand, after those of @p; 0 or -ENOMEM. */
+int plan_append(struct plan *p, const struct plan *from) _must_check_;
+
 /* plan_look - mark what is true already (--dry-run). */
 void plan_look(struct plan *p);
 

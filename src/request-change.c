@@ -162,6 +162,9 @@ static int assign_pair(struct change *c, struct change *s, struct error *e)
     /* The standby first: in the guest the VF then joins what is there. */
     if (s->plan.num_steps > 0 && !c->q->dry_run)
         r = change_run_gated(s, e);
+    /* From here on it is one change: told as one, and undone as one. */
+    if (r == 0 && plan_append(&c->plan, &s->plan) < 0)
+        r = planner_no_memory(e);
     if (r < 0) {
         change_unclaim(c);
         return r;

@@ -117,18 +117,6 @@ static int plan_all(struct drain *d, bool drain, struct error *e)
     return r;
 }
 
-static int gather(struct drain *d, const struct plan *p)
-{
-    for (size_t i = 0; i < p->num_steps; i++) {
-        struct step *s = plan_add(&d->all, p->steps[i].type);
-
-        if (!s)
-            return -ENOMEM;
-        *s = p->steps[i];
-    }
-    return 0;
-}
-
 /* One that fails is quarantined, or undone, by its plan; the others are drained all the same. */
 static int run_all(struct drain *d, struct error *e)
 {
@@ -144,7 +132,7 @@ static int run_all(struct drain *d, struct error *e)
             one = change_run_gated(&d->changes[i], &why);
         if (one < 0 && r == 0)
             r = error_set(e, one, "%s", why.text);
-        if (gather(d, &d->changes[i].plan) < 0)
+        if (plan_append(&d->all, &d->changes[i].plan) < 0)
             return planner_no_memory(e);
     }
     return r;

@@ -94,6 +94,22 @@ test_drain_refuses_a_vm_without_standby() {
     expect_equal "$(sriovctl list --json | jq -c '[.[0].vfs[].state]')" '["assigned","assigned"]'
 }
 
+# A standby for a VF that is assigned already is a change, and told as one.
+test_standby_added_later() {
+    local pf
+    pf=$(pf_name 0)
+    defer sriovctl release "$pf/vf0"
+    defer sriovctl release virtio0
+    expect_status 0 sriovctl assign "$pf/vf0" vm1 mac $mac
+    expect_status 0 sriovctl assign "$pf/vf0" vm1 mac $mac standby on --dry-run
+    expect_output 'macvtap .* planned'
+    expect_equal "$(sriovctl list vm --json | jq '.[0].nics | length')" 1
+    expect_status 0 sriovctl assign "$pf/vf0" vm1 mac $mac standby on
+    expect_output 'assigned to vm1'
+    expect_status 0 sriovctl assign "$pf/vf0" vm1 mac $mac standby on
+    expect_output 'unchanged'
+}
+
 test_a_vlan_is_not_promised_to_a_standby() {
     local pf
     pf=$(pf_name 0)
