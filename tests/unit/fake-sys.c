@@ -4,16 +4,46 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <umockdev.h>
 
+#define CALM_MS 50
+
 static UMockdevTestbed *testbed;
 static char *root;
+
+/* How many fds this process has, by the highest that is likely: opening a directory to look would
+ * be one more. */
+static unsigned count_fds(void)
+{
+    unsigned n = 0;
+
+    for (int fd = 0; fd < 256; fd++)
+        n += fcntl(fd, F_GETFD) >= 0;
+    return n;
+}
+
+/* The testbed starts a thread, which opens a few fds of its own a moment later: a test that counts
+ * fds would take them for leaks. So wait until nothing has come for a while. */
+static void wait_settled(void)
+{
+    unsigned last = count_fds();
+
+    for (unsigned calm = 0; calm < CALM_MS; calm++) {
+        const unsigned now = count_fds();
+
+        poll(NULL, 0, 1);
+        calm = now == last ? calm : 0;
+        last = now;
+    }
+}
 
 int fake_sys_setup(void **state _unused_)
 {
     testbed = umockdev_testbed_new();
     root = umockdev_testbed_get_root_dir(testbed);
+    wait_settled();
     return 0;
 }
 
